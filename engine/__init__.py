@@ -1,0 +1,1 @@
+"""Statistics, detectors and the alert state machine: rules in, insights out."""

@@ -1,0 +1,34 @@
+"""Which rules could not run, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from post_training_toolkit.engine.detector import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A rule for this trainer that never judged anything, with the reason as a sentence part."""
+
+    rule: str
+    reason: str
+
+
+def reason_not_judged(detector: Detector, logged: frozenset[str]) -> str | None:
+    """Say why a detector never gave an answer, or return None if it did."""
+    if detector.judged:
+        return None
+    absent = [metric for metric in detector.metrics if metric not in logged]
+    if detector.observations == 0 or len(absent) == len(detector.metrics):
+        return f"{_join(absent or list(detector.metrics))} never logged"
+    if absent:
+        return f"{_join(absent)} never logged, which the rule needs beside what was"
+    seen = detector.observations
+    plural = "" if seen == 1 else "s"
+    return f"{seen} observation{plural} did not fill its windows and its waiting time"
+
+
+def _join(metrics: list[str]) -> str:
+    verb = "was" if len(metrics) == 1 else "were"
+    return f"{', '.join(metrics)} {verb}"

@@ -1,0 +1,105 @@
+"""The one door: turns whatever a trainer logged into finite numbers and named signals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# How a non-finite number is written in the metrics file, which is strict JSON.
+_NON_FINITE_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_MAX_TEXT = 1000
+_MAX_DEPTH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One logged row behind the door.
+
+    ``values`` are finite floats and the only part a statistic ever sees. ``non_finite`` holds NaN
+    and infinities, ``missing`` the keys that were logged as None, ``texts`` all that is no number.
+    """
+
+    values: Mapping[str, float]
+    non_finite: Mapping[str, float]
+    missing: frozenset[str]
+    texts: Mapping[str, str]
+
+    def to_json(self) -> dict[str, float | str | None]:
+        """Return a mapping that strict JSON can hold and ``admit`` reads back to an equal row.
+
+        >>> admit({"loss": 0.5, "grad_norm": float("nan"), "reward": None}).to_json()
+        {'loss': 0.5, 'grad_norm': 'NaN', 'reward': None}
+        """
+        return {
+            **self.values,
+            **{key: _word(value) for key, value in self.non_finite.items()},
+            **dict.fromkeys(sorted(self.missing)),
+            **self.texts,
+        }
+
+
+def admit(logs: Mapping[Any, Any]) -> Row:
+    """Sort the values of one logged row; never raises for any content.
+
+    Numbers, booleans and scalars of numpy or torch become floats; nested mappings become keys
+    joined by ``/``; everything else is kept as text.
+
+    >>> row = admit({"a": True, "b": {"c": 2}, "d": float("inf"), "e": "note"})
+    >>> dict(row.values), dict(row.non_finite), dict(row.texts)
+    ({'a': 1.0, 'b/c': 2.0}, {'d': inf}, {'e': 'note'})
+    """
+    values: dict[str, float] = {}
+    non_finite: dict[str, float] = {}
+    missing: set[str] = set()
+    texts: dict[str, str] = {}
+    for key, value in _flatten(logs, "", 0):
+        if value is None:
+            missing.add(key)
+            continue
+        number = _number(value)
+        if number is None:
+            texts[key] = _text(value)
+        elif math.isfinite(number):
+            values[key] = number
+        else:
+            non_finite[key] = number
+    return Row(values, non_finite, frozenset(missing), texts)
+
+
+def _flatten(logs: Mapping[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for key, value in logs.items():
+        name = prefix + _text(key)
+        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+            yield from _flatten(value, f"{name}/", depth + 1)
+        else:
+            yield name, value
+
+
+def _number(value: Any) -> float | None:
+    """Return the value as a float, or None if it is no single number."""
+    if isinstance(value, str):
+        return _NON_FINITE_WORDS.get(value)
+    if isinstance(value, (bytes, bytearray)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        # An integer beyond the range of floats.
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError, RuntimeError):
+        # RuntimeError is what torch raises for a tensor of several elements.
+        return None
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    # orjson refuses lone surrogates; the metrics file must hold every text.
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def _word(number: float) -> str:
+    if math.isnan(number):
+        return "NaN"
+    return "Infinity" if number > 0 else "-Infinity"

@@ -1,0 +1,33 @@
+"""What is known of a run before its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunDescription:
+    """The trainer, its arguments and the length of a run: all that rules may depend on.
+
+    ``trainer`` is None for one that is not known. ``configuration`` holds the arguments as plain
+    JSON values. ``max_steps`` is the planned number of optimizer steps and ``logging_steps`` the
+    steps between two logs; None where not known.
+    """
+
+    trainer: str | None = None
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    max_steps: int | None = None
+    logging_steps: int | None = None
+
+    @property
+    def planned_logs(self) -> int | None:
+        """How many training rows the run will log, if that is known.
+
+        >>> RunDescription("dpo", {}, max_steps=100, logging_steps=5).planned_logs
+        20
+        """
+        if self.max_steps is None or self.logging_steps is None:
+            return None
+        return max(self.max_steps // self.logging_steps, 1)

@@ -1,0 +1,1 @@
+"""Window statistics: river statistics whose value is defined by their window alone."""

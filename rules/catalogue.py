@@ -1,0 +1,57 @@
+"""The metric catalogue: which keys each trainer is known to log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from post_training_toolkit.rules.profile import EVAL_PREFIX, load_profile
+
+_NEWEST = "trl-1.16.0"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricEntry:
+    """One logged key: its unit, its meaning, and when it appears if not always."""
+
+    unit: str
+    meaning: str
+    when: str | None = None
+
+
+def catalogued_trainers() -> frozenset[str]:
+    """Return the trainers whose keys are catalogued."""
+    return frozenset(_load()["trainers"])
+
+
+@cache
+def catalogue(trainer: str) -> Mapping[str, MetricEntry]:
+    """Return the keys that a catalogued trainer logs, without the eval_ twins.
+
+    >>> catalogue("dpo")["rewards/margins"].unit
+    'beta * nats per sequence'
+    """
+    data = _load()
+    entries = {**data["every_trainer"], **data["trainers"][trainer]}
+    return {key: MetricEntry(**entry) for key, entry in entries.items()}
+
+
+def known_metrics(trainer: str) -> frozenset[str]:
+    """Return every name a rule can use for this trainer: raw, canonical and derived, with eval_."""
+    profile = load_profile(trainer)
+    raw = set(catalogue(trainer))
+    names = raw | {profile.canonical_name(key) for key in raw} | set(profile.derived)
+    with_eval = {name if name.startswith(EVAL_PREFIX) else EVAL_PREFIX + name for name in names}
+    return frozenset(names | with_eval)
+
+
+@cache
+def _load() -> dict[str, Any]:
+    resource = files("post_training_toolkit.rules") / "catalogue" / f"{_NEWEST}.yaml"
+    data: dict[str, Any] = yaml.safe_load(resource.read_text(encoding="utf-8"))
+    return data

@@ -1,0 +1,140 @@
+"""Arithmetic on numbers and named values, for thresholds and derived metrics."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+_OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: math.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "abs": abs,
+    "exp": math.exp,
+    "log": math.log,
+    "max": max,
+    "min": min,
+    "sqrt": math.sqrt,
+}
+# Functions of exactly one argument; min and max take one or more.
+_UNARY = frozenset({"abs", "exp", "log", "sqrt"})
+_MAX_LENGTH = 300
+_MAX_DEPTH = 30
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be understood; the text says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: its text and the names it needs."""
+
+    text: str
+    names: frozenset[str]
+    _tree: ast.expr
+
+    def evaluate(self, values: Mapping[str, object]) -> float | None:
+        """Return the finite result, or None if a name has no number or the result is undefined.
+
+        >>> parse_expression("0.5 - 1.5 / sqrt(n)").evaluate({"n": 100})
+        0.35
+        >>> parse_expression("1 / n").evaluate({"n": 0}) is None
+        True
+        """
+        numbers: dict[str, float] = {}
+        for name in self.names:
+            value = values.get(name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                return None
+            numbers[name] = float(value)
+        try:
+            result = float(_evaluate(self._tree, numbers))
+        except (ArithmeticError, ValueError):
+            return None
+        return result if math.isfinite(result) else None
+
+
+def parse_expression(source: str | float) -> Expression:
+    """Parse a number or an expression of ``+ - * / **``, abs, exp, log, max, min, sqrt and names.
+
+    Raises ``ExpressionError`` for anything else; nothing of the text is ever executed.
+
+    >>> sorted(parse_expression("2 * beta + 1e-3").names)
+    ['beta']
+    """
+    text = str(source).strip()
+    if len(text) > _MAX_LENGTH:
+        raise ExpressionError(f"an expression has at most {_MAX_LENGTH} characters")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ExpressionError(f"{text!r} is not a number or an arithmetic expression") from None
+    names: set[str] = set()
+    _check(tree, names, depth=0)
+    return Expression(text, frozenset(names), tree)
+
+
+def _check(node: ast.expr, names: set[str], depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise ExpressionError("an expression has at most 30 levels")
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            _check_number(value)
+        case ast.Name(id=name):
+            if name in _FUNCTIONS:
+                raise ExpressionError(f"{name!r} is a function: write {name}(...)")
+            names.add(name)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            _check(left, names, depth + 1)
+            _check(right, names, depth + 1)
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
+            _check(operand, names, depth + 1)
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
+            if not arguments or (name in _UNARY and len(arguments) != 1):
+                raise ExpressionError(f"{name!r} got {len(arguments)} arguments")
+            for argument in arguments:
+                _check(argument, names, depth + 1)
+        case _:
+            raise ExpressionError(
+                f"{ast.unparse(node)!r} is not allowed; use numbers, names, + - * / ** and "
+                + ", ".join(sorted(_FUNCTIONS))
+            )
+
+
+def _check_number(value: float) -> None:
+    try:
+        finite = math.isfinite(float(value))
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise ExpressionError("a number must be finite")
+
+
+def _evaluate(node: ast.expr, values: Mapping[str, float]) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.Name(id=name):
+            return values[name]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _OPERATORS[type(op)](_evaluate(left, values), _evaluate(right, values))
+        case ast.UnaryOp(op=op, operand=operand):
+            return _OPERATORS[type(op)](_evaluate(operand, values))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            arguments_values = [_evaluate(argument, values) for argument in arguments]
+            # min(x) of one number is that number; Python's own min would want an iterable.
+            if name not in _UNARY and len(arguments_values) == 1:
+                return arguments_values[0]
+            return _FUNCTIONS[name](*arguments_values)
+        case _:
+            raise AssertionError(f"unchecked node {ast.dump(node)}")

@@ -1,0 +1,133 @@
+"""Reads a producer's logs in canonical terms: metric names, derived metrics, configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from post_training_toolkit.rules.expression import Expression, parse_expression
+
+EVAL_PREFIX = "eval_"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How the logs of one trainer are read.
+
+    ``canonical`` maps raw keys to canonical metrics, ``derived`` a metric to the expression that
+    gives it from other metrics and the configuration.
+    """
+
+    trainer: str | None
+    canonical: Mapping[str, str]
+    derived: Mapping[str, Expression]
+    _configuration: Mapping[str, Any]
+
+    def canonical_name(self, key: str) -> str:
+        """Return the canonical name of a raw key, or the key itself.
+
+        >>> load_profile("dpo").canonical_name("eval_rewards/margins")
+        'eval_reward_margin'
+        """
+        if key.startswith(EVAL_PREFIX):
+            inner = key.removeprefix(EVAL_PREFIX)
+            return EVAL_PREFIX + self.canonical.get(inner, inner)
+        return self.canonical.get(key, key)
+
+    def derive(
+        self, metrics: Mapping[str, float], configuration: Mapping[str, object]
+    ) -> dict[str, float]:
+        """Return the derived metrics that a row's canonical metrics allow.
+
+        >>> load_profile("dpo").derive({"reward_margin": 0.5}, {"beta": 0.1})
+        {'reward_margin_nats': 5.0}
+        """
+        derived = {}
+        for name, expression in self.derived.items():
+            for prefix in ("", EVAL_PREFIX):
+                # A metric shadows an argument of the same name.
+                values = {
+                    each: metrics.get(prefix + each, configuration.get(each))
+                    for each in expression.names
+                }
+                has_metric = any(prefix + each in metrics for each in expression.names)
+                result = expression.evaluate(values) if has_metric else None
+                if result is not None:
+                    derived[prefix + name] = result
+        return derived
+
+    def derive_configuration(self, configuration: Mapping[str, object]) -> dict[str, float]:
+        """Return the configuration values that follow from the trainer's arguments.
+
+        >>> profile = load_profile("dpo")
+        >>> profile.derive_configuration({"loss_type": ["ipo"], "beta": 0.1})
+        {'initial_loss': 25.0}
+        """
+        derived = {}
+        for name, entry in self._configuration.items():
+            expression = _choose(entry, configuration)
+            result = expression.evaluate(configuration) if expression is not None else None
+            if result is not None:
+                derived[name] = result
+        return derived
+
+
+def _choose(
+    entry: Expression | tuple[str, Mapping[str, Expression]], configuration: Mapping[str, object]
+) -> Expression | None:
+    """Return the expression that applies: the only one, or the one for an argument's value."""
+    if isinstance(entry, Expression):
+        return entry
+    argument, by_value = entry
+    value = configuration.get(argument)
+    if isinstance(value, (list, tuple)):
+        # Several loss types at once have no fixed start; see the weights.
+        value = value[0] if len(value) == 1 else None
+    return by_value.get(value) if isinstance(value, str) else None
+
+
+@cache
+def load_profile(trainer: str | None) -> Profile:
+    """Return the profile of a TRL trainer; an unknown trainer gets what all have in common."""
+    data = _load()
+    common = data["every_trainer"]
+    own = data["trainers"].get(trainer, {})
+    configuration = {**common.get("configuration", {}), **own.get("configuration", {})}
+    return Profile(
+        trainer=trainer,
+        canonical={**common.get("canonical", {}), **own.get("canonical", {})},
+        derived={
+            name: parse_expression(text)
+            for name, text in {**common.get("derived", {}), **own.get("derived", {})}.items()
+        },
+        _configuration={name: _parse(entry) for name, entry in configuration.items()},
+    )
+
+
+def config_classes() -> Mapping[str, str]:
+    """Return the trainer that each TRL config class stands for.
+
+    >>> config_classes()["DPOConfig"]
+    'dpo'
+    """
+    classes: dict[str, str] = _load()["config_classes"]
+    return classes
+
+
+def _parse(entry: Any) -> Expression | tuple[str, dict[str, Expression]]:
+    if isinstance(entry, dict):
+        values = {name: parse_expression(text) for name, text in entry["values"].items()}
+        return entry["by"], values
+    return parse_expression(entry)
+
+
+@cache
+def _load() -> dict[str, Any]:
+    resource = files("post_training_toolkit.rules") / "profiles" / "trl.yaml"
+    data: dict[str, Any] = yaml.safe_load(resource.read_text(encoding="utf-8"))
+    return data
