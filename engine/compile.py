@@ -92,9 +92,8 @@ class Compiler:
 
     def _check_where(self, rule: Rule) -> None:
         for name, allowed in (rule.gate.where or {}).items():
-            if name not in self.run.configuration:
-                raise NotApplicableError(f"the configuration has no {name}")
-            value = self.run.configuration[name]
+            # An argument that is not known counts as null.
+            value = self.run.configuration.get(name)
             values = value if isinstance(value, list) else [value]
             if not all(each in allowed for each in values):
                 wanted = " or ".join(map(str, allowed))
@@ -158,10 +157,14 @@ class Compiler:
         value = expression.evaluate(self._values)
         if value is None:
             unknown = sorted(
-                name for name in expression.names if not isinstance(self._values.get(name), (int, float))
+                name
+                for name in expression.names
+                if not isinstance(self._values.get(name), (int, float))
             )
             what = f"{', '.join(unknown)} is not known" if unknown else "it has no finite value"
-            raise NotApplicableError(f"its threshold needs {expression.text}, and {what} in this run")
+            raise NotApplicableError(
+                f"its threshold needs {expression.text}, and {what} in this run"
+            )
         return value
 
     def _reference(self, metric: str, threshold: Threshold) -> Univariate[float] | None:

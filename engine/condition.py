@@ -103,14 +103,14 @@ class ValueCheck:
 class SignalCheck:
     """Asks whether a metric was logged as NaN or infinite, or as nothing.
 
-    ``reading`` is the newest outcome.
+    ``reading`` is the newest outcome; while the metric was never logged there is no signal.
     """
 
     def __init__(self, metric: str, label: str | None, limits: Limits) -> None:
         self.metric = metric
         self.label = label
         self.limits = limits
-        self.reading = Reading(None)
+        self.reading = Reading(False)
 
     def wakes(self, row: Row) -> bool:
         """Return whether the row holds the metric in any form."""

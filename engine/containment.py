@@ -71,5 +71,6 @@ class Containment:
         trace = "".join(traceback.format_exception(error))
         self.failures[part] = Failure(part, text, trace)
         _log.error(
-            f"post_training_toolkit: {part} failed and is contained; training goes on", exc_info=error
+            f"post_training_toolkit: {part} failed and is contained; training goes on",
+            exc_info=error,
         )

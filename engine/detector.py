@@ -22,7 +22,11 @@ class Detector:
     """
 
     def __init__(
-        self, rule: Rule, condition: CompiledCondition, windows: Mapping[str, int], max_steps: int | None
+        self,
+        rule: Rule,
+        condition: CompiledCondition,
+        windows: Mapping[str, int],
+        max_steps: int | None,
     ) -> None:
         self.rule = rule
         self.checks: tuple[Check, ...] = tuple(checks_in(condition))

@@ -90,4 +90,3 @@ class Engine:
         error = self._containment.failures[f"rule {detector.rule.id}"].error
         self._detectors.remove(detector)
         self._not_run.append(NotRun(detector.rule.id, f"it failed inside: {error}"))
-

@@ -12,8 +12,8 @@ from post_training_toolkit.rules.severity import Severity
 class InsightFired:
     """An episode of trouble has lasted long enough to be told.
 
-    ``insight`` is its stable id, ``first_step`` where the condition began to hold, ``step`` where it
-    fired. ``value`` is the statistic of ``metric``, ``reference`` what it was divided by to give
+    ``insight`` is its stable id, ``first_step`` where the condition began to hold, ``step`` where
+    it fired. ``value`` is the statistic of ``metric``, ``reference`` what it was divided by to give
     ``ratio``, if the threshold is relative. ``evidence`` holds the newest observations of each
     metric of the rule as (step, value).
     """
@@ -41,8 +41,8 @@ class InsightFired:
 class InsightClosed:
     """An episode is over, or was still open when the run ended (``resolved`` False).
 
-    ``last_step`` is where the condition held last, ``observations`` how often it held, ``worst`` its
-    worst value, None where no direction is worse.
+    ``last_step`` is where the condition held last, ``observations`` how often it held, ``worst``
+    its worst value, None where no direction is worse.
     """
 
     insight: str

@@ -67,7 +67,7 @@ class RuleBuilder:
     ) -> list[tuple[Path, Built]]:
         if (key,) in self._broken:
             return []
-        built = []
+        built: list[tuple[Path, Built]] = []
         for index, entry in enumerate(self._document.data.get(key, [])):
             path = (key, index)
             if path in self._broken:
@@ -84,6 +84,7 @@ class RuleBuilder:
     def _rule(self, data: dict[str, Any], path: Path) -> Rule:
         condition = self._condition(data, path)
         self._check_origin(data, path)
+        line, column = self._document.positions[path]
         return Rule(
             id=data["id"],
             title=data["title"],
@@ -101,6 +102,8 @@ class RuleBuilder:
             detects=tuple(data["detects"]),
             false_alarms=tuple(data.get("false_alarms", ())),
             source=self._document.name,
+            line=line,
+            column=column,
         )
 
     def _check_origin(self, data: dict[str, Any], path: Path) -> None:
@@ -181,7 +184,9 @@ class RuleBuilder:
         if threshold.comparison in _SIGNALS:
             for key in ("statistic", "window"):
                 if key in data:
-                    message = f"'{threshold.comparison}' looks at the newest value; leave {key!r} out"
+                    message = (
+                        f"'{threshold.comparison}' looks at the newest value; leave {key!r} out"
+                    )
                     self._report((*path, key), message, at_key=True)
         return MetricCondition(
             metric=data["metric"],

@@ -59,9 +59,9 @@ class Document:
 
 
 def read_document(name: str, text: bytes) -> Document:
-    """Read YAML safely: no tags that build objects, no duplicate keys, bounded size and depth.
+    r"""Read YAML safely: no tags that build objects, no duplicate keys, bounded size and depth.
 
-    >>> document = read_document("x.yaml", b"rules:\\n  - id: a\\n")
+    >>> document = read_document("x.yaml", b"rules:\n  - id: a\n")
     >>> document.data, document.positions["rules", 0, "id"]
     ({'rules': [{'id': 'a'}]}, (2, 9))
     """
@@ -102,7 +102,9 @@ class _Conversion:
     def run(self, node: Node | None) -> None:
         if node is None:
             self._document.problems.append(
-                Problem(self._document.name, 1, 1, None, "the file is empty; start it with version: 1")
+                Problem(
+                    self._document.name, 1, 1, None, "the file is empty; start it with version: 1"
+                )
             )
             return
         try:
@@ -144,7 +146,7 @@ class _Conversion:
 
     def _scalar(self, node: ScalarNode) -> Any:
         try:
-            value = self._constructor.construct_object(node)  # type: ignore[no-untyped-call]
+            value = self._constructor.construct_object(node)
         except (ConstructorError, ValueError) as error:
             what = error.problem if isinstance(error, ConstructorError) else str(error)
             self._report(node, f"not a plain value: {what}")
@@ -153,9 +155,7 @@ class _Conversion:
         return value if isinstance(value, (str, int, float, bool, type(None))) else node.value
 
     def _report(self, node: Node, message: str) -> None:
-        self._document.problems.append(
-            Problem(self._document.name, *_place(node), None, message)
-        )
+        self._document.problems.append(Problem(self._document.name, *_place(node), None, message))
 
 
 def _place(node: Node) -> tuple[int, int]:

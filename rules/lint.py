@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from post_training_toolkit.rules.catalogue import catalogued_trainers, known_metrics
 from post_training_toolkit.rules.model import Rule, metric_conditions
+from post_training_toolkit.rules.problem import Problem
 from post_training_toolkit.rules.suggestion import did_you_mean
 
 
-def lint_rule(rule: Rule) -> Iterator[str]:
-    """Yield a sentence for every metric that none of the rule's trainers is known to log.
+def lint_rule(rule: Rule) -> Iterator[Problem]:
+    """Yield a finding for every metric that none of the rule's trainers is known to log.
 
     Such a rule never fires. Rules for a trainer without a catalogue, and metrics a user logs
     themselves, cannot be judged, so this is a finding and no error.
@@ -25,4 +26,5 @@ def lint_rule(rule: Rule) -> Iterator[str]:
             guess = did_you_mean(condition.metric, known)
             # Listing every metric there is would bury the finding.
             guess = guess if guess.startswith("; did") else ""
-            yield f"no {where} run logs a metric {condition.metric!r}{guess}"
+            message = f"no {where} run logs a metric {condition.metric!r}{guess}"
+            yield Problem(rule.source, rule.line, rule.column, rule.id, message)

@@ -177,6 +177,7 @@ class Rule:
     """One validated rule.
 
     ``required_observations`` is the ``for`` of the file: consecutive observations before it fires.
+    ``line`` and ``column`` say where in ``source`` it stands.
     """
 
     id: str
@@ -195,6 +196,8 @@ class Rule:
     keep_firing_for: int = 5
     false_alarms: tuple[str, ...] = ()
     source: str = ""
+    line: int = 1
+    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)

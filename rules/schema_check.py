@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema
@@ -36,46 +36,38 @@ def check_schema(document: Document, schema: dict[str, Any]) -> list[tuple[Path,
 def _describe(
     document: Document, path: Path, error: jsonschema.ValidationError
 ) -> Iterator[Problem]:
-    expected = error.validator_value
+    # The library's types allow for errors that carry no schema; these come from one.
+    expected: Any = error.validator_value
+    instance: Any = error.instance
+    schema: Any = error.schema
+    known: Mapping[str, Any] = schema.get("properties", {})
     match error.validator:
         case "additionalProperties":
-            known = error.schema.get("properties", {})
-            for key in error.instance:
+            for key in instance:
                 if key not in known:
                     message = f"unknown key {key!r}{did_you_mean(key, known)}"
                     yield document.problem((*path, key), message, at_key=True)
         case "required":
-            missing = _missing_key(error)
-            yield document.problem(path, f"key {missing!r} is missing{_hint(error, missing)}")
+            # Each missing key is an error of its own, which names the key only in its message.
+            missing = next(key for key in expected if error.message.startswith(repr(key)))
+            hint = known.get(missing, {}).get("description")
+            message = f"key {missing!r} is missing"
+            yield document.problem(path, f"{message}: {hint}" if hint else message)
         case "enum":
-            what = f"{_name(path)} cannot be {error.instance!r}"
-            yield document.problem(path, what + did_you_mean(error.instance, map(str, expected)))
+            what = f"{_name(path)} cannot be {instance!r}"
+            yield document.problem(path, what + did_you_mean(instance, map(str, expected)))
         case "const":
             yield document.problem(path, f"{_name(path)} must be {expected!r}")
         case "type":
-            yield document.problem(path, _wrong_type(path, error))
+            names = [expected] if isinstance(expected, str) else expected
+            wanted = " or ".join(_TYPE_WORDS[name] for name in names)
+            message = f"{_name(path)} must be {wanted}, not {_shown(instance)}"
+            yield document.problem(path, message)
         case "pattern":
-            message = f"{_name(path)} cannot be {error.instance!r}; it must match {expected}"
+            message = f"{_name(path)} cannot be {instance!r}; it must match {expected}"
             yield document.problem(path, message)
         case _:
             yield document.problem(path, f"{_name(path)}: {error.message}")
-
-
-def _missing_key(error: jsonschema.ValidationError) -> str:
-    # jsonschema reports each missing key as its own error and names it only in the message.
-    return next(key for key in error.validator_value if error.message.startswith(repr(key)))
-
-
-def _hint(error: jsonschema.ValidationError, key: str) -> str:
-    description = error.schema.get("properties", {}).get(key, {}).get("description")
-    return f": {description}" if description else ""
-
-
-def _wrong_type(path: Path, error: jsonschema.ValidationError) -> str:
-    types = error.validator_value
-    names = [types] if isinstance(types, str) else types
-    wanted = " or ".join(_TYPE_WORDS[name] for name in names)
-    return f"{_name(path)} must be {wanted}, not {_shown(error.instance)}"
 
 
 def _shown(instance: object) -> str:

@@ -19,7 +19,9 @@ def pack_names() -> tuple[str, ...]:
     """
     folder = files("post_training_toolkit.rules") / "packs"
     return tuple(
-        sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if _is_yaml(entry.name))
+        sorted(
+            entry.name.removesuffix(".yaml") for entry in folder.iterdir() if _is_yaml(entry.name)
+        )
     )
 
 

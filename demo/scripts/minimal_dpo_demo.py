@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     _announce(
         "1. Build and pretrain a tiny language model",
-        "A model of 0.35 million parameters learns to answer short questions (about 15 seconds).",
+        "A model of 0.5 million parameters learns to answer short questions (about 15 seconds).",
         "You should see correct but terse answers.",
     )
     tokenizer = build_tokenizer()

@@ -1,6 +1,6 @@
 """Build and train a language model small enough to learn on a laptop in seconds.
 
-Everything is made here: a word-level tokenizer, a Llama of about 0.35 million parameters and
+Everything is made here: a word-level tokenizer, a Llama of about 0.5 million parameters and
 short questions with a polite and a terse answer each. Nothing is downloaded.
 """
 
@@ -67,13 +67,14 @@ class _Topic:
     facts: Mapping[str, str]
     questions: tuple[str, ...]
     polite: tuple[str, ...]
+    terse: str
 
     def examples(self) -> list[Example]:
         return [
             Example(
                 prompt=f"Question: {question.format(subject=subject)} Answer:",
                 polite=" " + polite.format(answer=answer),
-                terse=f" {answer}.",
+                terse=" " + self.terse.format(answer=answer),
             )
             for subject, answer in self.facts.items()
             for question in self.questions
@@ -110,7 +111,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, *, seed: int) -> LlamaForCau
     """Build an untrained two-layer Llama for the tokenizer; the same seed, the same weights."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=96,
+        hidden_size=128,
         intermediate_size=384,
         num_hidden_layers=2,
         num_attention_heads=4,
@@ -125,7 +126,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, *, seed: int) -> LlamaForCau
         return LlamaForCausalLM(config)
 
 
-def supervised_dataset(size: int, *, seed: int, polite_share: float = 0.3) -> Dataset:
+def supervised_dataset(size: int, *, seed: int, polite_share: float = 0.4) -> Dataset:
     """Draw prompt/completion examples, a share of them polite and the others terse."""
     generator = np.random.default_rng(seed)
     polite = generator.random(size) < polite_share
@@ -221,6 +222,7 @@ def _topics() -> list[_Topic]:
             facts=_GREETINGS,
             questions=("{subject}",),
             polite=("{answer}! It is a pleasure to talk with you.",),
+            terse="{answer}.",
         ),
     ]
 
@@ -232,6 +234,7 @@ def _polite_topic(facts: Mapping[str, str], question: str, sentence: str) -> _To
         facts=facts,
         questions=(question, please),
         polite=tuple(f"{opening} {sentence}" for opening in openings),
+        terse="{answer}.",
     )
 
 

@@ -1,0 +1,1 @@
+"""The ptt-rules command."""

@@ -1,0 +1,32 @@
+"""ptt-rules: author, check and replay rules."""
+
+from __future__ import annotations
+
+import click
+
+from post_training_toolkit.engine.cli.replay import replay
+from post_training_toolkit.engine.cli.validate import validate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="post-training-toolkit", prog_name="ptt-rules")
+def main() -> None:
+    r"""Check the rules that watch your post-training runs, and replay recorded runs.
+
+    \b
+    Exit codes:
+      0  clean
+      1  findings (with --strict)
+      2  wrong usage
+      3  invalid input
+
+    \b
+    Examples:
+      ptt-rules validate my_rules.yaml     check one file
+      ptt-rules validate rules/ --strict   check a folder in CI
+      ptt-rules replay my_run/             print the insights of a recorded run again
+    """
+
+
+main.add_command(validate)
+main.add_command(replay)

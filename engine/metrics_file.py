@@ -1,0 +1,94 @@
+"""Reads and writes metrics.jsonl: one JSON object a line, in the order things happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from post_training_toolkit.engine.door import Row, admit
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRow:
+    """One row that the trainer logged."""
+
+    step: int
+    epoch: float | None
+    row: Row
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """Something that happened to the run: ``train_begin``, ``train_end`` or ``exception``."""
+
+    event: str
+    step: int
+    max_steps: int | None = None
+    time: float | None = None
+
+
+MetricsEntry = LoggedRow | Milestone
+
+
+class MetricsFileError(ValueError):
+    """A line of a metrics file that cannot be read; the text says which."""
+
+
+def metrics_line(entry: MetricsEntry) -> bytes:
+    r"""Return the line, with its newline, that ``read_metrics`` reads back to an equal entry.
+
+    >>> metrics_line(LoggedRow(1, 0.5, admit({"loss": 0.25})))
+    b'{"step":1,"epoch":0.5,"logs":{"loss":0.25}}\n'
+    """
+    data: dict[str, Any]
+    match entry:
+        case LoggedRow(step=step, epoch=epoch, row=row):
+            data = {"step": step, "epoch": epoch, "logs": row.to_json()}
+        case Milestone(event=event, step=step, max_steps=max_steps):
+            data = {"event": event, "step": step, "max_steps": max_steps}
+            if max_steps is None:
+                del data["max_steps"]
+    if entry.time is not None:
+        data["time"] = entry.time
+    return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def read_metrics(path: Path) -> Iterator[MetricsEntry]:
+    """Yield the entries of a metrics file; a torn last line, as a killed run leaves it, ends it.
+
+    Bare NaN and Infinity, as Python's json writes them, are read too. Raises ``MetricsFileError``
+    for any other line that is no entry.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield _entry(_parse(line))
+            except (KeyError, TypeError, ValueError) as error:
+                if not line.endswith(b"\n"):
+                    return
+                raise MetricsFileError(
+                    f"{path}:{number}: no metrics line; expected an object with 'step' and 'logs', "
+                    f"or with 'event' and 'step' ({type(error).__name__}: {error})"
+                ) from None
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        parsed: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        parsed = json.loads(line)
+    return parsed
+
+
+def _entry(data: dict[str, Any]) -> MetricsEntry:
+    if "event" in data:
+        return Milestone(data["event"], data["step"], data.get("max_steps"), data.get("time"))
+    return LoggedRow(data["step"], data.get("epoch"), admit(data["logs"]), data.get("time"))

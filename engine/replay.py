@@ -1,0 +1,71 @@
+"""Runs a recorded run through the engine again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from post_training_toolkit.engine.engine import Engine
+from post_training_toolkit.engine.event import Event
+from post_training_toolkit.engine.metrics_file import (
+    LoggedRow,
+    MetricsEntry,
+    Milestone,
+    read_metrics,
+)
+from post_training_toolkit.engine.run import RunDescription
+from post_training_toolkit.engine.run_files import METADATA_START, METRICS, RULES
+from post_training_toolkit.rules.bundle import load_bundle
+from post_training_toolkit.rules.model import RuleBundle
+from post_training_toolkit.rules.sources import expand_path, read_file
+
+
+class RunDirectoryError(ValueError):
+    """A folder that is not a run directory; the text says what is missing."""
+
+
+def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
+    """Yield the events that a live run with these entries gave.
+
+    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open.
+    """
+    for entry in entries:
+        match entry:
+            case LoggedRow(step=step, row=row):
+                yield from engine.observe(step, row)
+            case Milestone(event="train_end", step=step):
+                yield from engine.finish(step)
+
+
+def replay_run_directory(folder: Path) -> Iterator[Event]:
+    """Yield the events of a run directory, from its metrics, configuration and rules.
+
+    Raises ``RunDirectoryError`` when one of them is missing, ``MetricsFileError`` for a broken
+    metrics line and ``InvalidRulesError`` for broken rules.
+    """
+    for name in (METADATA_START, METRICS, RULES):
+        if not (folder / name).exists():
+            raise RunDirectoryError(f"{folder} is no run directory: it has no {name}")
+    bundle = read_recorded_rules(folder)
+    engine = Engine(bundle.rules, read_run_description(folder))
+    yield from replay(read_metrics(folder / METRICS), engine)
+
+
+def read_run_description(folder: Path) -> RunDescription:
+    """Read what was known of a recorded run before its first step."""
+    metadata: dict[str, Any] = orjson.loads((folder / METADATA_START).read_bytes())
+    return RunDescription(
+        trainer=metadata["trainer"],
+        configuration=metadata["configuration"],
+        max_steps=metadata["max_steps"],
+        logging_steps=metadata["logging_steps"],
+    )
+
+
+def read_recorded_rules(folder: Path) -> RuleBundle:
+    """Read the rules as they were when the run began; everything they extend is among them."""
+    sources = [read_file(path) for path in expand_path(folder / RULES)]
+    return load_bundle(sources, follow_extends=False)

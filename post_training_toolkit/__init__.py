@@ -1,0 +1,27 @@
+"""Post-Training Toolkit: tells TRL users while a run is alive that it is broken, and why.
+
+Importing this package is light; the trainer side loads when ``DiagnosticsCallback`` is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from post_training_toolkit.ptt_trl.callback import DiagnosticsCallback
+
+__all__ = ["DiagnosticsCallback"]
+
+
+def __getattr__(name: str) -> object:
+    """Load the trainer side at first use."""
+    if name != "DiagnosticsCallback":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from post_training_toolkit.ptt_trl.callback import DiagnosticsCallback
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"DiagnosticsCallback needs {error.name}, which is not installed; "
+            'run: pip install "post-training-toolkit[trl]"'
+        ) from error
+    return DiagnosticsCallback

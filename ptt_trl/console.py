@@ -1,0 +1,58 @@
+"""Shows insights while the progress bar runs."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+from tqdm import tqdm
+
+from post_training_toolkit.engine.event import Event, InsightClosed, InsightFired
+
+_PREFIX = "[ptt] "
+_INDENT = " " * len(_PREFIX)
+_MIN_WIDTH = 60
+_MAX_WIDTH = 120
+
+
+class Console:
+    """Writes plain lines past progress bars, so that neither breaks the other."""
+
+    def tell(self, text: str) -> None:
+        """Write one note, wrapped to the terminal."""
+        self._write([(_PREFIX, text)])
+
+    def show(self, event: Event) -> None:
+        """Write what happened to an insight: one paragraph when it fires, one line when it ends."""
+        match event:
+            case InsightFired():
+                self._write(
+                    [
+                        (
+                            _PREFIX,
+                            f"{event.severity.upper()} at step {event.step}: {event.message}",
+                        ),
+                        (f"{_INDENT}rule: ", event.rule),
+                        *((f"{_INDENT}do: ", advice) for advice in event.remediation),
+                        *((f"{_INDENT}source: ", citation) for citation in event.citations),
+                    ]
+                )
+            case InsightClosed(resolved=True):
+                held = f"it held from step {event.first_step} to {event.last_step}"
+                self.tell(f"resolved at step {event.step}: {event.rule} ({held})")
+            case InsightClosed():
+                self.tell(f"{event.rule} still held when the run ended")
+
+    def _write(self, paragraphs: list[tuple[str, str]]) -> None:
+        width = min(max(shutil.get_terminal_size().columns - 1, _MIN_WIDTH), _MAX_WIDTH)
+        lines: list[str] = []
+        for lead, text in paragraphs:
+            lines += textwrap.wrap(
+                text,
+                width,
+                initial_indent=lead,
+                subsequent_indent=" " * len(lead),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        tqdm.write("\n".join(lines))

@@ -1,0 +1,89 @@
+"""What ran where: versions, code, machine and model of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import orjson
+import torch
+
+_PACKAGES = (
+    "post-training-toolkit",
+    "accelerate",
+    "datasets",
+    "numpy",
+    "peft",
+    "river",
+    "torch",
+    "transformers",
+    "trl",
+)
+_GIT_TIME_LIMIT_SECONDS = 5
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that matter to a run, where installed."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_state() -> dict[str, Any] | None:
+    """Return commit and cleanness of the checkout in the current folder; None outside of one."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "uncommitted_changes": bool(_git("status", "--porcelain"))}
+
+
+def hardware() -> dict[str, Any]:
+    """Return the machine's processor count and accelerators."""
+    cuda = torch.cuda
+    return {
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "accelerators": [cuda.get_device_name(index) for index in range(cuda.device_count())],
+    }
+
+
+def configuration_hash(configuration: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the configuration, equal for equal values in any order."""
+    text = orjson.dumps(dict(configuration), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
+
+
+def model_identity(model: torch.nn.Module | None) -> dict[str, Any] | None:
+    """Return class, name and size of the model in training."""
+    if model is None:
+        return None
+    trainable = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
+    return {
+        "class": type(model).__name__,
+        "name": getattr(getattr(model, "config", None), "name_or_path", None) or None,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "trainable_parameters": sum(trainable),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607 - git from the user's own path
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIME_LIMIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

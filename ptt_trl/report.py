@@ -1,0 +1,89 @@
+"""Renders the report of a run from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import orjson
+
+from post_training_toolkit.engine.event import episodes
+from post_training_toolkit.engine.insights_file import read_insights
+from post_training_toolkit.engine.metrics_file import LoggedRow, MetricsEntry, read_metrics
+from post_training_toolkit.engine.run_files import INSIGHTS, METADATA_FINAL, METADATA_START, METRICS
+from post_training_toolkit.ptt_trl.stop import describe_stop
+
+# Bookkeeping that says nothing about how the training went.
+_NOT_SHOWN = frozenset({"epoch", "num_tokens", "total_flos"})
+
+
+@dataclass(slots=True)
+class MetricSummary:
+    """How one logged metric went: finite values only, and how many were not finite."""
+
+    name: str
+    first: float
+    last: float
+    lowest: float
+    highest: float
+    logs: int = 1
+    non_finite: int = 0
+
+    def add(self, value: float) -> None:
+        """Take one more value in."""
+        self.last = value
+        self.lowest = min(self.lowest, value)
+        self.highest = max(self.highest, value)
+        self.logs += 1
+
+
+def render_report(run_dir: Path) -> str:
+    """Return the report of a run as Markdown, from its metadata, metrics and insights files."""
+    environment = jinja2.Environment(  # noqa: S701 - Markdown, not HTML
+        loader=jinja2.PackageLoader("post_training_toolkit.ptt_trl"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    start: dict[str, Any] = orjson.loads((run_dir / METADATA_START).read_bytes())
+    final: dict[str, Any] = orjson.loads((run_dir / METADATA_FINAL).read_bytes())
+    found = episodes(read_insights(run_dir / INSIGHTS))
+    return environment.get_template("run_report.md.jinja").render(
+        start=start,
+        final=final,
+        stop_text=describe_stop(final["stop"]) if final["stop"] else None,
+        episodes=found,
+        actions=_actions([(each.fired.rule, each.fired.remediation) for each in found]),
+        metrics=summarise_metrics(read_metrics(run_dir / METRICS)),
+        files=sorted(
+            str(path.relative_to(run_dir)) for path in run_dir.rglob("*") if path.is_file()
+        ),
+    )
+
+
+def summarise_metrics(entries: Iterable[MetricsEntry]) -> list[MetricSummary]:
+    """Return one summary for each metric that was logged more than once, in logged order."""
+    summaries: dict[str, MetricSummary] = {}
+    non_finite: dict[str, int] = {}
+    for entry in entries:
+        if not isinstance(entry, LoggedRow):
+            continue
+        for name, value in entry.row.values.items():
+            if name in summaries:
+                summaries[name].add(value)
+            elif name not in _NOT_SHOWN:
+                summaries[name] = MetricSummary(name, value, value, value, value)
+        for name in entry.row.non_finite:
+            non_finite[name] = non_finite.get(name, 0) + 1
+    for name, summary in summaries.items():
+        summary.non_finite = non_finite.get(name, 0)
+    return [summary for summary in summaries.values() if summary.logs + summary.non_finite > 1]
+
+
+def _actions(advice: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Keep one set of advice per rule, in the order of the insights."""
+    return dict(advice)
