@@ -131,5 +131,5 @@ class DiagnosticsCallback(TrainerCallback):
             stop_policy=self._stop_policy,
             containment=self._containment,
         )
-        session.begin(given.get("model"), given.get("processing_class"))
+        session.begin(state.global_step, given.get("model"), given.get("processing_class"))
         return session

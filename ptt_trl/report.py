@@ -60,7 +60,9 @@ def render_report(run_dir: Path) -> str:
         actions=_actions([(each.fired.rule, each.fired.remediation) for each in found]),
         metrics=summarise_metrics(read_metrics(run_dir / METRICS)),
         files=sorted(
-            str(path.relative_to(run_dir)) for path in run_dir.rglob("*") if path.is_file()
+            str(path.relative_to(run_dir))
+            for path in run_dir.rglob("*")
+            if path.is_file() and not path.name.startswith(".")
         ),
     )
 

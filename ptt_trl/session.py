@@ -63,11 +63,12 @@ class RunSession:
         self._saved_at: int | None = None
         self._weights_finite: bool | None = None
 
-    def begin(self, model: torch.nn.Module | None, tokenizer: object) -> None:
+    def begin(self, step: int, model: torch.nn.Module | None, tokenizer: object) -> None:
         """Write what is known before the first step and greet the user."""
         run, contain = self._run, self._containment.run
         contain("rules folder", self._directory.write_rules, self._bundle)
         metadata = {
+            "version": 1,
             "trainer": run.trainer,
             "configuration": dict(run.configuration),
             "max_steps": run.max_steps,
@@ -85,9 +86,8 @@ class RunSession:
             "tokenizer": type(tokenizer).__name__ if tokenizer is not None else None,
         }
         contain("start metadata", self._directory.write_metadata_start, metadata)
-        self._write_metrics(Milestone("train_begin", 0, run.max_steps, time.time()))
-        greeting = f"watching this {self._kind()}; files in {self._directory.path}"
-        contain("console", self._console.tell, greeting)
+        self._write_metrics(Milestone("train_begin", step, run.max_steps, time.time()))
+        contain("console", self._console.tell, self._greeting())
 
     def log(
         self,
@@ -124,13 +124,18 @@ class RunSession:
     def _tell(self, events: tuple[Event, ...]) -> None:
         self._events += events
         for event in events:
-            self._containment.run(
-                "insights file", self._directory.append_insight, insight_line(event)
-            )
+            self._containment.run("insights file", self._append_insight, event)
             self._containment.run("console", self._console.show, event)
 
     def _write_metrics(self, entry: MetricsEntry) -> None:
-        self._containment.run("metrics file", self._directory.append_metrics, metrics_line(entry))
+        self._containment.run("metrics file", self._append_metrics, entry)
+
+    # The lines are made inside containment too, not as its arguments.
+    def _append_metrics(self, entry: MetricsEntry) -> None:
+        self._directory.append_metrics(metrics_line(entry))
+
+    def _append_insight(self, event: Event) -> None:
+        self._directory.append_insight(insight_line(event))
 
     def _stop(self, model: torch.nn.Module | None) -> StopDecision:
         finite = model is None or self._containment.run("weights check", weights_are_finite, model)
@@ -143,6 +148,7 @@ class RunSession:
     def _write_final_metadata(self, step: int) -> None:
         found = episodes(self._events)
         metadata = {
+            "version": 1,
             "status": "stopped" if self._stopped_by else "completed",
             "last_step": step,
             "max_steps": self._run.max_steps,
@@ -193,8 +199,12 @@ class RunSession:
             return f"{_summary(self._events)}; {report}"
         return f"{describe_stop(outcome)} {report}"
 
-    def _kind(self) -> str:
-        return f"{self._run.trainer.upper()} run" if self._run.trainer else "run"
+    def _greeting(self) -> str:
+        files = f"files in {self._directory.path}"
+        if self._run.trainer is None:
+            note = "its trainer is not known, so only the rules for every trainer apply"
+            return f"watching this run; {note}; {files}"
+        return f"watching this {self._run.trainer.upper()} run; {files}"
 
 
 def _summary(events: list[Event]) -> str:

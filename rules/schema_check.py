@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -54,7 +55,7 @@ def _describe(
             message = f"key {missing!r} is missing"
             yield document.problem(path, f"{message}: {hint}" if hint else message)
         case "enum":
-            what = f"{_name(path)} cannot be {instance!r}"
+            what = f"{_name(path)} cannot be {_shown(instance)}"
             yield document.problem(path, what + did_you_mean(instance, map(str, expected)))
         case "const":
             yield document.problem(path, f"{_name(path)} must be {expected!r}")
@@ -64,7 +65,7 @@ def _describe(
             message = f"{_name(path)} must be {wanted}, not {_shown(instance)}"
             yield document.problem(path, message)
         case "pattern":
-            message = f"{_name(path)} cannot be {instance!r}; it must match {expected}"
+            message = f"{_name(path)} cannot be {_shown(instance)}; it must match {expected}"
             yield document.problem(path, message)
         case _:
             yield document.problem(path, f"{_name(path)}: {error.message}")
@@ -79,7 +80,7 @@ def _shown(instance: object) -> str:
         case list():
             return "a list"
         case _:
-            return repr(instance)
+            return reprlib.repr(instance)
 
 
 def _name(path: Path) -> str:

@@ -14,7 +14,7 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     >>> did_you_mean("urgent", ["low", "high"])
     '; there are high, low'
     """
-    names = sorted(known)
+    names = sorted(str(name) for name in known)
     close = difflib.get_close_matches(str(wrong), names, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -6,8 +6,10 @@ The results are written to ``demo/outputs/``.
 
 import argparse
 import copy
+import logging
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import datasets
+import torch
 from datasets import Dataset
 from tiny_language_model import (
     answer,
@@ -43,7 +46,7 @@ DESCRIPTIONS = {
     "run_metadata_start.json": "how the run was set up: configuration, versions, machine",
     "run_metadata_final.json": "how the run ended",
     "metrics.jsonl": "every logged step, one line each",
-    "insights.jsonl": "every finding, one line each",
+    "insights.jsonl": "every insight, one line each",
     "rules/": "the rule files this run was judged by",
 }
 
@@ -59,56 +62,85 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the demo from pretraining to the list of files to open."""
     options = _parse_arguments(arguments)
     for folder in (BROKEN_RUN, BROKEN_CHECKPOINTS, HEALTHY_RUN, HEALTHY_CHECKPOINTS):
-        shutil.rmtree(folder, ignore_errors=True)
-    datasets.disable_progress_bars()
+        if folder.exists():
+            shutil.rmtree(folder)
+    _keep_the_output_readable()
+    # On a busy machine two threads wait for each other far longer than this model computes.
+    torch.set_num_threads(1)
 
+    tokenizer = build_tokenizer()
+    pretrained = pretrain_model(tokenizer)
+    preferences = preference_dataset(4000, seed=1)
+    train_broken(pretrained, tokenizer, preferences, stop_on=options.stop_on)
+    train_healthy(pretrained, tokenizer, preferences)
+    print_what_to_open()
+
+
+def pretrain_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Build the model both runs start from and show what it answers."""
     _announce(
         "1. Build and pretrain a tiny language model",
-        "A model of 0.5 million parameters learns to answer short questions (about 15 seconds).",
+        "A model of 0.5 million parameters learns to answer short questions (about 20 seconds).",
         "You should see correct but terse answers.",
     )
-    tokenizer = build_tokenizer()
-    pretrained = build_model(tokenizer, seed=0)
-    pretrain(pretrained, tokenizer, supervised_dataset(4000, seed=0), seed=0)
-    _print_answers(pretrained, tokenizer)
-    preferences = preference_dataset(1000, seed=1)
+    model = build_model(tokenizer, seed=0)
+    pretrain(model, tokenizer, supervised_dataset(10_000, seed=0), seed=0)
+    _print_answers(model, tokenizer)
+    return model
 
+
+def train_broken(
+    pretrained: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    preferences: Dataset,
+    *,
+    stop_on: str | None,
+) -> None:
+    """Run DPO with a learning rate far too small to change anything."""
     _announce(
         "2. A broken DPO run",
         "DPO should teach it to prefer polite sentences, but the learning rate is 1e-9.",
-        "You should see the toolkit report, while the run is alive, that nothing is learned.",
+        "You should see an insight, while the run is alive, that the model does not learn.",
     )
-    broken = build_trainer(
-        pretrained,
+    model = copy.deepcopy(pretrained)
+    trainer = build_trainer(
+        model,
         tokenizer,
         preferences,
         checkpoints=BROKEN_CHECKPOINTS,
-        callback=DiagnosticsCallback(run_dir=BROKEN_RUN, stop_on=options.stop_on),
+        callback=DiagnosticsCallback(run_dir=BROKEN_RUN, stop_on=stop_on),
         learning_rate=1e-9,
         steps=70,
     )
-    _train(broken, tokenizer)
+    _train(trainer)
+    _print_answers(model, tokenizer)
 
+
+def train_healthy(
+    pretrained: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, preferences: Dataset
+) -> None:
+    """Run DPO on the same model and data with a sensible learning rate."""
     _announce(
         "3. A healthy DPO run",
-        "The same model and the same data, with a learning rate of 2e-4.",
-        "You should see no severe findings, and full polite sentences at the end.",
+        "The same model and the same data, with a learning rate of 1e-4.",
+        "You should see no insight, and full polite sentences at the end.",
     )
-    healthy = build_trainer(
-        pretrained,
+    model = copy.deepcopy(pretrained)
+    trainer = build_trainer(
+        model,
         tokenizer,
         preferences,
         checkpoints=HEALTHY_CHECKPOINTS,
         callback=DiagnosticsCallback(run_dir=HEALTHY_RUN),
-        learning_rate=2e-4,
+        learning_rate=1e-4,
         steps=120,
     )
-    _train(healthy, tokenizer)
-    _print_what_to_open()
+    _train(trainer)
+    _print_answers(model, tokenizer)
 
 
 def build_trainer(
-    pretrained: LlamaForCausalLM,
+    model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
     preferences: Dataset,
     *,
@@ -117,17 +149,17 @@ def build_trainer(
     learning_rate: float,
     steps: int,
 ) -> DPOTrainer:
-    """Build a DPO trainer on a fresh copy of the model, with the diagnostics callback added."""
+    """Build a DPO trainer for the model; its reference is a copy of the model as it is now."""
     config = DPOConfig(
         output_dir=str(checkpoints),
         learning_rate=learning_rate,
         lr_scheduler_type="linear",
         beta=0.1,
         max_steps=steps,
-        per_device_train_batch_size=16,
+        per_device_train_batch_size=32,
         logging_steps=1,
         save_strategy="steps",
-        save_steps=20,
+        save_steps=10,
         save_total_limit=2,
         report_to="none",
         use_cpu=True,
@@ -136,8 +168,8 @@ def build_trainer(
         seed=0,
     )
     trainer = DPOTrainer(
-        model=copy.deepcopy(pretrained),
-        ref_model=copy.deepcopy(pretrained),
+        model=model,
+        ref_model=copy.deepcopy(model),
         args=config,
         train_dataset=preferences,
         processing_class=tokenizer,
@@ -148,33 +180,8 @@ def build_trainer(
     return trainer
 
 
-def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Watch a broken and a healthy DPO run.")
-    parser.add_argument(
-        "--stop-on",
-        choices=("high", "critical"),
-        help="stop the broken run at the first finding of this severity (default: never stop)",
-    )
-    return parser.parse_args(arguments)
-
-
-def _announce(title: str, *lines: str) -> None:
-    print(f"\n{title}", *lines, "", sep="\n", flush=True)
-
-
-def _print_answers(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    for question in QUESTIONS:
-        print(f"  {question:<32} {answer(model, tokenizer, question)}")
-
-
-def _train(trainer: DPOTrainer, tokenizer: PreTrainedTokenizerFast) -> None:
-    trainer.train()
-    done, planned = trainer.state.global_step, trainer.args.max_steps
-    print(f"\nThe run ended after {done} of {planned} steps. The model now answers:")
-    _print_answers(trainer.model, tokenizer)
-
-
-def _print_what_to_open() -> None:
+def print_what_to_open() -> None:
+    """List the files of the broken run that exist, each with what it holds."""
     _announce("What to open", "Start with the report of the broken run, then its other files:")
     present = {_described_name(path) for path in BROKEN_RUN.rglob("*") if path.is_file()}
     known = [name for name in DESCRIPTIONS if name in present]
@@ -185,6 +192,40 @@ def _print_what_to_open() -> None:
     report = HEALTHY_RUN / "reports" / "run_report.md"
     if report.is_file():
         print(f"\nTo compare, the report of the healthy run:\n  {report}")
+
+
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Watch a broken and a healthy DPO run.")
+    parser.add_argument(
+        "--stop-on",
+        choices=("high", "critical"),
+        help="stop the broken run at the first insight of this severity or above (default: never)",
+    )
+    return parser.parse_args(arguments)
+
+
+def _keep_the_output_readable() -> None:
+    datasets.disable_progress_bars()
+    # TRL 1.16 still uses these names, which newer versions of transformers have renamed.
+    warnings.filterwarnings("ignore", ".*gradient_checkpointing. is deprecated", FutureWarning)
+    # Checkpoints less than a second apart make transformers doubt the clock of the file system.
+    logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
+
+
+def _announce(title: str, *lines: str) -> None:
+    print(f"\n{title}", *lines, "", sep="\n", flush=True)
+
+
+def _print_answers(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    print("\nThe model answers:")
+    for question in QUESTIONS:
+        print(f"  {question:<32} {answer(model, tokenizer, question)}")
+
+
+def _train(trainer: DPOTrainer) -> None:
+    trainer.train()
+    done, planned = trainer.state.global_step, trainer.args.max_steps
+    print(f"\nThe run ended after {done} of {planned} steps.")
 
 
 def _described_name(path: Path) -> str:

@@ -6,6 +6,7 @@ short questions with a polite and a terse answer each. Nothing is downloaded.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ China Beijing, India Delhi, Egypt Cairo, Kenya Nairobi, Peru Lima, Chile Santiag
 Canada Ottawa, Cuba Havana, Ireland Dublin, Poland Warsaw, Hungary Budapest"""
 _YOUNG_ANIMALS = """dog puppy, cat kitten, cow calf, sheep lamb, horse foal, goat kid,
 duck duckling, goose gosling, frog tadpole, bear cub, deer fawn, pig piglet, hen chick,
-owl owlet, swan cygnet"""
+swan cygnet"""
 _SEQUENCES = (
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Monday",
     "January February March April May June July August September October November December January",
@@ -67,14 +68,13 @@ class _Topic:
     facts: Mapping[str, str]
     questions: tuple[str, ...]
     polite: tuple[str, ...]
-    terse: str
 
     def examples(self) -> list[Example]:
         return [
             Example(
                 prompt=f"Question: {question.format(subject=subject)} Answer:",
                 polite=" " + polite.format(answer=answer),
-                terse=" " + self.terse.format(answer=answer),
+                terse=f" {answer}",
             )
             for subject, answer in self.facts.items()
             for question in self.questions
@@ -98,7 +98,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = splitter
     # This decoder joins words with spaces and closes the gap before punctuation.
     tokenizer.decoder = decoders.WordPiece(cleanup=True)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=PAD_TOKEN,
         eos_token=EOS_TOKEN,
@@ -177,14 +177,14 @@ def pretrain(
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
-    model.eval()
+    model.train(mode=False)
     return losses
 
 
 def answer(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: str) -> str:
     """Return the model's most likely answer to a question such as "What is 2 plus 3?"."""
     prompt = tokenizer(f"Question: {question} Answer:", return_tensors="pt")
-    output = model.generate(
+    output = model.generate(  # type: ignore[misc]  # its annotation of self is for a mixin
         input_ids=prompt["input_ids"],
         attention_mask=prompt["attention_mask"],
         max_new_tokens=32,
@@ -200,15 +200,17 @@ def _draw(size: int, generator: np.random.Generator) -> list[Example]:
 
 
 def _topics() -> list[_Topic]:
-    sums = {f"{a} plus {b}": str(a + b) for a in range(1, 10) for b in range(1, 10)}
+    sums = {f"{a} plus {b}": str(a + b) for a in range(1, 7) for b in range(1, 7)}
     followers: dict[str, str] = {}
     for sequence in _SEQUENCES:
         words = sequence.split()
-        followers |= dict(zip(words, words[1:], strict=False))
+        followers |= dict(pairwise(words))
     return [
         _polite_topic(sums, "What is {subject}?", "The sum is {answer}."),
         _polite_topic(followers, "What comes after {subject}?", "The next one is {answer}."),
-        _polite_topic(_pairs(_COLOURS), "What colour has {subject}?", "The colour is {answer}."),
+        _polite_topic(
+            _pairs(_COLOURS), "What is the colour of {subject}?", "The colour is {answer}."
+        ),
         _polite_topic(
             _pairs(_OPPOSITES), "What is the opposite of {subject}?", "The opposite is {answer}."
         ),
@@ -222,7 +224,6 @@ def _topics() -> list[_Topic]:
             facts=_GREETINGS,
             questions=("{subject}",),
             polite=("{answer}! It is a pleasure to talk with you.",),
-            terse="{answer}.",
         ),
     ]
 
@@ -234,7 +235,6 @@ def _polite_topic(facts: Mapping[str, str], question: str, sentence: str) -> _To
         facts=facts,
         questions=(question, please),
         polite=tuple(f"{opening} {sentence}" for opening in openings),
-        terse="{answer}.",
     )
 
 

@@ -1,0 +1,43 @@
+# Two commands to know: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# On models this small a second thread only waits for the first.
+export OMP_NUM_THREADS := 1
+
+.PHONY: help demo test lint types format install clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(INSTALLED)  ## Diagnose a broken DPO run, leave a healthy one alone (about a minute)
+	$(BIN)/python demo/scripts/minimal_dpo_demo.py
+
+test: lint types $(INSTALLED)  ## Everything that must pass: lint, types, tests
+	$(BIN)/pytest
+
+lint: $(INSTALLED)  ## Style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)  ## mypy, strict
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## Format the code and sort the imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(INSTALLED)  ## Create .venv with the tested versions
+
+clean:  ## Remove the environment and everything that was generated
+	rm -rf $(VENV) build *.egg-info demo/outputs .mypy_cache .pytest_cache .ruff_cache
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[trl,dev]"
+	@touch $@

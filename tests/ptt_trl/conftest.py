@@ -1,0 +1,99 @@
+"""Real trainers on a tiny real model, shared by the tests of the callback."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_language_model import (
+    build_model,
+    build_tokenizer,
+    preference_dataset,
+    pretrain,
+    supervised_dataset,
+)
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer, TrainerCallback
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+LEARNING = 2e-4
+NOT_LEARNING = 1e-9
+
+RunTrainer = Callable[..., Trainer]
+
+
+@pytest.fixture(scope="session", name="tokenizer")
+def _tokenizer() -> PreTrainedTokenizerFast:
+    return build_tokenizer()
+
+
+@pytest.fixture(scope="session", name="model")
+def _model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A model trained for a few seconds; every run works on a copy."""
+    torch.set_num_threads(1)
+    model = build_model(tokenizer, seed=0)
+    pretrain(model, tokenizer, supervised_dataset(2000, seed=0), seed=0, steps=150)
+    return model
+
+
+def _arguments(output_dir: Path, given: dict[str, Any]) -> dict[str, Any]:
+    common = {
+        "output_dir": str(output_dir),
+        "per_device_train_batch_size": 8,
+        "learning_rate": LEARNING,
+        "max_steps": 30,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "bf16": False,
+        "seed": 3,
+    }
+    return {**common, **given}
+
+
+@pytest.fixture(scope="session", name="run_dpo")
+def _run_dpo(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> RunTrainer:
+    """Train by DPO and return the trainer; further arguments go to the config."""
+
+    def run(
+        output_dir: Path,
+        *callbacks: TrainerCallback,
+        config_class: type[DPOConfig] = DPOConfig,
+        **given: Any,
+    ) -> Trainer:
+        trainer = DPOTrainer(
+            model=copy.deepcopy(model),
+            # Without one TRL loads the reference by name, and this model has none.
+            ref_model=copy.deepcopy(model),
+            args=config_class(**_arguments(output_dir, given)),
+            train_dataset=preference_dataset(400, seed=1),
+            processing_class=tokenizer,
+            callbacks=list(callbacks),
+        )
+        trainer.train()
+        return trainer
+
+    return run
+
+
+@pytest.fixture(scope="session", name="run_sft")
+def _run_sft(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> RunTrainer:
+    """Train by SFT and return the trainer; further arguments go to the config."""
+
+    def run(output_dir: Path, *callbacks: TrainerCallback, **given: Any) -> Trainer:
+        trainer = SFTTrainer(
+            model=copy.deepcopy(model),
+            args=SFTConfig(**_arguments(output_dir, given)),
+            train_dataset=supervised_dataset(400, seed=1),
+            eval_dataset=supervised_dataset(32, seed=2),
+            processing_class=tokenizer,
+            callbacks=list(callbacks),
+        )
+        trainer.train()
+        return trainer
+
+    return run

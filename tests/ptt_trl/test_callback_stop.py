@@ -1,0 +1,124 @@
+"""The stop switch: early, safe, and stated with its outcome."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from post_training_toolkit import DiagnosticsCallback
+
+BROKEN = {"learning_rate": 1e-9, "max_steps": 40}
+
+
+class PoisonWeights(TrainerCallback):
+    """Makes one weight NaN after a step, as a NaN gradient does."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Poison the first parameter once."""
+        if state.global_step == self.step:
+            with torch.no_grad():
+                next(kwargs["model"].parameters()).view(-1)[:] = float("nan")
+
+
+def _final(output_dir: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = json.loads(
+        (output_dir / "ptt" / "run_metadata_final.json").read_text()
+    )
+    return metadata
+
+
+def test_stop_on_high_ends_the_broken_run_early_and_says_so(
+    run_dpo: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callback = DiagnosticsCallback(stop_on="high")
+    trainer = run_dpo(tmp_path, callback, save_strategy="steps", save_steps=5, **BROKEN)
+
+    stopped_at = trainer.state.global_step
+    assert stopped_at < 20
+    final = _final(tmp_path)
+    assert final["status"] == "stopped"
+    assert final["last_step"] == stopped_at
+    assert final["stop"]["rule"] == "dpo_loss_random"
+    assert final["stop"]["fired_at_step"] == stopped_at
+    assert final["stop"]["weights_finite"] is True
+    assert final["stop"]["saved_checkpoint"] == str(tmp_path / f"checkpoint-{stopped_at}")
+    assert Path(final["stop"]["saved_checkpoint"], "model.safetensors").exists()
+    assert final["stop"]["last_good_checkpoint"] == str(tmp_path / "checkpoint-5")
+
+    report = (tmp_path / "ptt" / "reports" / "run_report.md").read_text()
+    assert "**Status:** Stopped" in report
+    said = f"Stopped at step {stopped_at} because stop_on asked for it: rule dpo_loss_random (high)"
+    assert said in report
+    assert said in " ".join(capsys.readouterr().out.split()).replace("[ptt] ", "")
+
+
+def test_no_switch_no_stop(run_dpo: Any, tmp_path: Path) -> None:
+    trainer = run_dpo(tmp_path, DiagnosticsCallback(), **BROKEN)
+    assert trainer.state.global_step == 40
+    assert _final(tmp_path)["stop"] is None
+
+
+def test_a_finding_below_the_asked_severity_does_not_stop(run_dpo: Any, tmp_path: Path) -> None:
+    trainer = run_dpo(tmp_path, DiagnosticsCallback(stop_on="critical"), **BROKEN)
+    assert trainer.state.global_step == 40
+
+
+def test_weights_that_are_nan_are_not_saved_and_the_last_good_checkpoint_is_named(
+    run_dpo: Any, tmp_path: Path
+) -> None:
+    trainer = run_dpo(
+        tmp_path,
+        PoisonWeights(step=12),
+        DiagnosticsCallback(stop_on="critical"),
+        save_strategy="steps",
+        save_steps=5,
+    )
+    # The logged row of step 12 was already computed; step 13 is the first to show the NaN.
+    assert trainer.state.global_step == 13
+    stop = _final(tmp_path)["stop"]
+    assert stop["rule"] == "nan_hidden_by_filter"
+    assert stop["weights_finite"] is False
+    assert stop["saved_checkpoint"] is None
+    assert not (tmp_path / "checkpoint-13").exists()
+    assert stop["last_good_checkpoint"] == str(tmp_path / "checkpoint-10")
+    report = (tmp_path / "ptt" / "reports" / "run_report.md").read_text()
+    assert "Nothing was saved, because the weights are no longer finite." in report
+    assert "**[CRITICAL]** grad_norm is not finite at step 13" in report
+
+
+def test_without_a_checkpoint_the_stop_says_that_there_is_none(
+    run_dpo: Any, tmp_path: Path
+) -> None:
+    run_dpo(tmp_path, PoisonWeights(step=3), DiagnosticsCallback(stop_on="high"))
+    assert _final(tmp_path)["stop"]["last_good_checkpoint"] is None
+    report = (tmp_path / "ptt" / "reports" / "run_report.md").read_text()
+    assert "There is no checkpoint from before the trouble." in report
+
+
+def test_a_row_over_several_steps_does_not_vouch_for_a_checkpoint_within_it(
+    run_dpo: Any, tmp_path: Path
+) -> None:
+    run_dpo(
+        tmp_path,
+        PoisonWeights(step=12),
+        DiagnosticsCallback(stop_on="critical"),
+        logging_steps=5,
+        save_strategy="steps",
+        save_steps=3,
+    )
+    # The row of step 15 covers steps 11 to 15, so checkpoint-12 may hold the NaN, and does.
+    assert _final(tmp_path)["stop"]["fired_at_step"] == 15
+    assert _final(tmp_path)["stop"]["last_good_checkpoint"] == str(tmp_path / "checkpoint-9")
+
+
+def test_an_unknown_severity_is_refused_before_training() -> None:
+    with pytest.raises(ValueError, match="stop_on cannot be 'hihg'; did you mean 'high'"):
+        DiagnosticsCallback(stop_on="hihg")

@@ -1,0 +1,78 @@
+"""Files are written whole or not at all, and folders of earlier runs are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from post_training_toolkit.engine.door import admit
+from post_training_toolkit.engine.metrics_file import LoggedRow, Milestone
+from post_training_toolkit.ptt_trl.atomic_write import write_atomically
+from post_training_toolkit.ptt_trl.checkpoints import last_checkpoint_before, weights_are_finite
+from post_training_toolkit.ptt_trl.report import summarise_metrics
+from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
+
+
+def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text("old and longer than the new")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.json"
+    path.write_text("old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, b"new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
+    wanted = tmp_path / "deep" / "run"
+    for name in ("run", "run-2", "run-3"):
+        directory = claim_run_directory(wanted)
+        assert directory.path == wanted.with_name(name)
+        directory.write_metadata_start({})
+
+
+def test_a_folder_without_a_run_in_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert claim_run_directory(tmp_path).path == tmp_path
+
+
+def test_the_last_checkpoint_before_a_step(tmp_path: Path) -> None:
+    for name in ("checkpoint-5", "checkpoint-10", "checkpoint-100", "checkpoint-x", "other-7"):
+        (tmp_path / name).mkdir()
+    assert last_checkpoint_before(tmp_path, 100) == tmp_path / "checkpoint-10"
+    assert last_checkpoint_before(tmp_path, 5) is None
+    assert last_checkpoint_before(tmp_path / "absent", 5) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_with_one_bad_number_are_not_finite(value: float) -> None:
+    model = torch.nn.Linear(3, 2)
+    assert weights_are_finite(model)
+    with torch.no_grad():
+        model.bias[1] = value
+    assert not weights_are_finite(model)
+
+
+def test_metric_summaries_skip_what_was_logged_once_and_count_what_was_not_finite() -> None:
+    rows = [{"loss": 2.0, "epoch": 0.1}, {"loss": 3.0}, {"loss": float("nan")}, {"train_loss": 2.5}]
+    entries = [LoggedRow(step, None, admit(row)) for step, row in enumerate(rows, start=1)]
+    [loss] = summarise_metrics([Milestone("train_begin", 0), *entries])
+    assert (loss.name, loss.first, loss.last, loss.lowest, loss.highest) == ("loss", 2, 3, 2, 3)
+    assert (loss.logs, loss.non_finite) == (2, 1)

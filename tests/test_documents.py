@@ -1,0 +1,119 @@
+"""Every example in the README and the docs works as written."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from tiny_language_model import build_model, build_tokenizer, preference_dataset
+from trl import DPOConfig
+
+from post_training_toolkit.engine.cli.main import main
+from post_training_toolkit.engine.rule_tests import load_rule_tests, run_rule_test
+from post_training_toolkit.rules.bundle import load_bundle
+from post_training_toolkit.rules.sources import default_sources, read_file
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/rules.md")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return [body for found, body in BLOCK.findall(text) if found == language]
+
+
+YAML_BLOCKS = [
+    pytest.param(body, id=f"{page}-{index}")
+    for page in PAGES
+    for index, body in enumerate(_blocks(page, "yaml"))
+    if "version:" in body
+]
+
+
+@pytest.mark.parametrize("body", YAML_BLOCKS)
+def test_yaml_examples_are_valid_rules_or_passing_tests(body: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.yaml"
+    path.write_text(body)
+    if "\ntests:" in body:
+        rules = load_bundle(default_sources()).rules
+        assert [run_rule_test(test, rules) for test in load_rule_tests(path)] == [None, None]
+    else:
+        assert load_bundle([*default_sources(), read_file(path)])
+
+
+def test_python_examples_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_rules.yaml").write_text(_blocks("README.md", "yaml")[0])
+    tokenizer = build_tokenizer()
+    model = build_model(tokenizer, seed=0)
+    # What a reader brings; a model without a name needs its reference given.
+    arguments = DPOConfig(
+        output_dir="my_run",
+        max_steps=2,
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        precompute_ref_log_probs=True,
+    )
+    names = {
+        "model": copy.deepcopy(model),
+        "tokenizer": tokenizer,
+        "train_dataset": preference_dataset(16, seed=0),
+        "training_args": arguments,
+    }
+    for block in _blocks("README.md", "python"):
+        exec(compile(block, "README.md", "exec"), names)
+    promised = re.findall(r"[├└]── (\S+)", (ROOT / "README.md").read_text())
+    assert len(promised) == 6
+    for name in promised:
+        assert (tmp_path / "my_run" / "ptt" / name).exists(), name
+
+
+def test_shell_examples_name_real_targets_and_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_rules.yaml").write_text(_blocks("README.md", "yaml")[0])
+    makefile = (ROOT / "Makefile").read_text()
+    commands = [
+        shlex.split(line, comments=True)
+        for page in ("README.md", "CONTRIBUTING.md")
+        for body in _blocks(page, "bash")
+        for line in body.splitlines()
+    ]
+    assert ["make", "demo"] in commands
+    assert ["make", "test"] in commands
+    for program, *arguments in commands:
+        if program == "make":
+            assert f"\n{arguments[0]}:" in makefile
+        elif arguments[0] == "validate":
+            assert CliRunner().invoke(main, arguments).exit_code == 0
+        else:
+            # The run that this one replays is made by the test of the callback.
+            assert (program, arguments[0]) == ("ptt-rules", "replay")
+
+
+def test_the_table_in_the_readme_lists_every_shipped_rule_with_its_severity() -> None:
+    table = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\w+) \|", (ROOT / "README.md").read_text(), re.M)
+    rules = load_bundle(default_sources()).rules
+    assert sorted(table) == sorted((rule.id, str(rule.severity)) for rule in rules)
+
+
+def test_the_error_lines_in_the_readme_are_what_validate_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rule = _blocks("README.md", "yaml")[0]
+    broken = rule.replace("above: 2", "abov: 2").replace("severity: medium", "severity: hgh")
+    (tmp_path / "my_rules.yaml").write_text(broken)
+    result = CliRunner().invoke(main, ["validate", "my_rules.yaml"])
+    assert result.exit_code == 3
+    shown = [line for line in _blocks("README.md", "text") if "my_rules.yaml:" in line]
+    assert result.stdout.splitlines() == shown[0].splitlines()
