@@ -150,3 +150,6 @@ def _resolve(entry: str, source: Source) -> Sequence[Source]:
         return (read_file(path),)
     except OSError as error:
         raise LookupError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        # Python refuses a path with a null byte before the system sees it.
+        raise LookupError(f"cannot read {entry!r}: {error}") from None

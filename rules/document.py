@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError, SafeConstructor
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
+from yaml.resolver import BaseResolver
 
 from post_training_toolkit.rules.problem import Problem
 
@@ -18,6 +22,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 1_000_000
 _MAX_NODES = 50_000
 _MAX_DEPTH = 50
+_COLLECTION_TAGS = (BaseResolver.DEFAULT_MAPPING_TAG, BaseResolver.DEFAULT_SEQUENCE_TAG)
+_NULL_TAG = "tag:yaml.org,2002:null"
 
 Path = tuple[str | int, ...]
 
@@ -71,20 +77,37 @@ def read_document(name: str, text: bytes) -> Document:
         document.problems.append(Problem(name, 1, 1, None, message))
         return document
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        deep = _first_too_deep(text)
+        node = None if deep else yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = " ".join(part for part in (error.context, error.problem) if part)
         document.problems.append(Problem(name, line, column, None, f"not valid YAML: {what}"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        what = str(error).splitlines()[0]
-        document.problems.append(Problem(name, 1, 1, None, f"not readable as YAML text: {what}"))
-    except RecursionError:
-        document.problems.append(Problem(name, 1, 1, None, "nested too deeply to be a rule file"))
+    except ReaderError as error:
+        place = _place_of_byte(text, error.position)
+        message = f"not readable as YAML text: {error.reason}"
+        document.problems.append(Problem(name, *place, None, message))
     else:
-        _Conversion(document).run(node)
+        if deep:
+            message = f"more than {_MAX_DEPTH} levels; a rule file has far fewer"
+            document.problems.append(Problem(name, *deep, None, message))
+        else:
+            _Conversion(document).run(node)
     return document
+
+
+def _first_too_deep(text: bytes) -> tuple[int, int] | None:
+    """Return where nesting passes the limit; libyaml's composer would overflow the C stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                return _place(event)
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 class _TooLargeError(Exception):
@@ -100,7 +123,7 @@ class _Conversion:
         self._nodes = 0
 
     def run(self, node: Node | None) -> None:
-        if node is None:
+        if node is None or node.tag == _NULL_TAG:
             self._document.problems.append(
                 Problem(
                     self._document.name, 1, 1, None, "the file is empty; start it with version: 1"
@@ -122,6 +145,8 @@ class _Conversion:
                 "a rule file has far fewer"
             )
         self._document.positions[path] = _place(node)
+        if not isinstance(node, ScalarNode) and node.tag not in _COLLECTION_TAGS:
+            self._report(node, f"tag {node.tag!r} has no meaning in a rule file")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -147,9 +172,16 @@ class _Conversion:
     def _scalar(self, node: ScalarNode) -> Any:
         try:
             value = self._constructor.construct_object(node)
-        except (ConstructorError, ValueError) as error:
-            what = error.problem if isinstance(error, ConstructorError) else str(error)
+        except ConstructorError as error:
+            self._report(node, f"not a plain value: {error.problem}")
+            return None
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            # '!!bool abc', '!!timestamp abc' and the like fail inside PyYAML in many ways.
+            what = error if isinstance(error, ValueError) else f"it does not fit {node.tag!r}"
             self._report(node, f"not a plain value: {what}")
+            return None
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            self._report(node, "not a plain value: the number is too large")
             return None
         # Dates and binary data have no meaning in a rule; their text may.
         return value if isinstance(value, (str, int, float, bool, type(None))) else node.value
@@ -158,5 +190,12 @@ class _Conversion:
         self._document.problems.append(Problem(self._document.name, *_place(node), None, message))
 
 
-def _place(node: Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+def _place(part: Node | CollectionStartEvent) -> tuple[int, int]:
+    # The stubs allow for events without a mark; a loader always sets one.
+    mark: Any = part.start_mark
+    return mark.line + 1, mark.column + 1
+
+
+def _place_of_byte(text: bytes, offset: int) -> tuple[int, int]:
+    before = text[:offset].decode("utf-8", "ignore")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")

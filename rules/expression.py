@@ -29,6 +29,7 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
 _UNARY = frozenset({"abs", "exp", "log", "sqrt"})
 _MAX_LENGTH = 300
 _MAX_DEPTH = 30
+_TOO_DEEP = f"an expression has at most {_MAX_DEPTH} levels"
 
 
 class ExpressionError(ValueError):
@@ -51,12 +52,12 @@ class Expression:
         >>> parse_expression("1 / n").evaluate({"n": 0}) is None
         True
         """
-        numbers: dict[str, float] = {}
+        numbers: dict[str, int | float] = {}
         for name in self.names:
             value = values.get(name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 return None
-            numbers[name] = float(value)
+            numbers[name] = value
         try:
             result = float(_evaluate(self._tree, numbers))
         except (ArithmeticError, ValueError):
@@ -72,6 +73,9 @@ def parse_expression(source: str | float) -> Expression:
     >>> sorted(parse_expression("2 * beta + 1e-3").names)
     ['beta']
     """
+    if isinstance(source, float):
+        # str would turn YAML's .inf and .nan into names.
+        _check_number(source)
     text = str(source).strip()
     if len(text) > _MAX_LENGTH:
         raise ExpressionError(f"an expression has at most {_MAX_LENGTH} characters")
@@ -80,13 +84,16 @@ def parse_expression(source: str | float) -> Expression:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"{text!r} is not a number or an arithmetic expression") from None
     names: set[str] = set()
-    _check(tree, names, depth=0)
+    try:
+        _check(tree, names, depth=0)
+    except RecursionError:
+        raise ExpressionError(_TOO_DEEP) from None
     return Expression(text, frozenset(names), tree)
 
 
 def _check(node: ast.expr, names: set[str], depth: int) -> None:
     if depth > _MAX_DEPTH:
-        raise ExpressionError("an expression has at most 30 levels")
+        raise ExpressionError(_TOO_DEEP)
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             _check_number(value)
@@ -125,7 +132,7 @@ def _evaluate(node: ast.expr, values: Mapping[str, float]) -> float:
         case ast.Constant(value=int() | float() as value):
             return float(value)
         case ast.Name(id=name):
-            return values[name]
+            return float(values[name])
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATORS[type(op)](_evaluate(left, values), _evaluate(right, values))
         case ast.UnaryOp(op=op, operand=operand):

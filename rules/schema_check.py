@@ -23,9 +23,18 @@ _TYPE_WORDS = {
 }
 
 
+# JSON Schema takes 20.0 for a whole number; windows and counts are counted with Python's int.
+_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
 def check_schema(document: Document, schema: dict[str, Any]) -> list[tuple[Path, Problem]]:
     """Return a problem, with its path, for every place where the document breaks the schema."""
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = _Validator(schema)
     return [
         (path, problem)
         for error in validator.iter_errors(document.data)

@@ -6,16 +6,24 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(wrong: object, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest known name, or all names if none is close.
+def guess(wrong: object, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name, or nothing if none is close.
 
-    >>> did_you_mean("hgh", ["low", "medium", "high"])
+    >>> guess("hgh", ["low", "medium", "high"])
     "; did you mean 'high'?"
+    >>> guess("urgent", ["low", "high"])
+    ''
+    """
+    close = difflib.get_close_matches(str(wrong), sorted(str(name) for name in known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def did_you_mean(wrong: object, known: Iterable[str]) -> str:
+    """Return the guess, or all that is known if nothing is close; for short lists of names.
+
     >>> did_you_mean("urgent", ["low", "high"])
     '; there are high, low'
     """
     names = sorted(str(name) for name in known)
-    close = difflib.get_close_matches(str(wrong), names, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(names)}" if names else ""
+    everything = f"; there are {', '.join(names)}" if names else ""
+    return guess(wrong, names) or everything

@@ -122,7 +122,7 @@ def train_healthy(
     """Run DPO on the same model and data with a sensible learning rate."""
     _announce(
         "3. A healthy DPO run",
-        "The same model and the same data, with a learning rate of 1e-4.",
+        "The same model and the same data, with a learning rate of 2e-4.",
         "You should see no insight, and full polite sentences at the end.",
     )
     model = copy.deepcopy(pretrained)
@@ -132,7 +132,7 @@ def train_healthy(
         preferences,
         checkpoints=HEALTHY_CHECKPOINTS,
         callback=DiagnosticsCallback(run_dir=HEALTHY_RUN),
-        learning_rate=1e-4,
+        learning_rate=2e-4,
         steps=120,
     )
     _train(trainer)
@@ -217,7 +217,7 @@ def _announce(title: str, *lines: str) -> None:
 
 
 def _print_answers(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    print("\nThe model answers:")
+    print("The model answers:")
     for question in QUESTIONS:
         print(f"  {question:<32} {answer(model, tokenizer, question)}")
 
