@@ -11,6 +11,11 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 _CHECKPOINT = re.compile(rf"{PREFIX_CHECKPOINT_DIR}-(\d+)")
 
 
+def checkpoint_path(output_dir: Path, step: int) -> Path:
+    """Return where a trainer saves its checkpoint of a step."""
+    return output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"
+
+
 def last_checkpoint_before(output_dir: Path, step: int) -> Path | None:
     """Return the newest checkpoint saved before a step, or None.
 

@@ -14,7 +14,7 @@ from post_training_toolkit.engine.event import episodes
 from post_training_toolkit.engine.insights_file import read_insights
 from post_training_toolkit.engine.metrics_file import LoggedRow, MetricsEntry, read_metrics
 from post_training_toolkit.engine.run_files import INSIGHTS, METADATA_FINAL, METADATA_START, METRICS
-from post_training_toolkit.ptt_trl.stop import describe_stop
+from post_training_toolkit.ptt_trl.stop import StopOutcome
 
 # Bookkeeping that says nothing about how the training went.
 _NOT_SHOWN = frozenset({"epoch", "num_tokens", "total_flos"})
@@ -55,7 +55,7 @@ def render_report(run_dir: Path) -> str:
     return environment.get_template("run_report.md.jinja").render(
         start=start,
         final=final,
-        stop_text=describe_stop(final["stop"]) if final["stop"] else None,
+        stop=StopOutcome(**final["stop"]) if final["stop"] else None,
         episodes=found,
         actions=_actions([(each.fired.rule, each.fired.remediation) for each in found]),
         metrics=summarise_metrics(read_metrics(run_dir / METRICS)),

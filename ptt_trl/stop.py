@@ -1,11 +1,10 @@
-"""Decides whether, and how, an insight stops the training."""
+"""Decides whether, and how, an insight stops the training, and says what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import torch
 import torch.distributed
@@ -39,6 +38,40 @@ class StopPolicy:
         return max(demanding, key=lambda event: event.severity.rank, default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class StopOutcome:
+    """How a stop went: what asked for it, and what can be gone back to.
+
+    ``saved_checkpoint`` holds the state at the stop, ``last_good_checkpoint`` is the newest one
+    from before the trouble; None where there is none.
+    """
+
+    insight: str
+    rule: str
+    severity: str
+    message: str
+    fired_at_step: int
+    ended_at_step: int
+    weights_finite: bool
+    saved_checkpoint: str | None
+    last_good_checkpoint: str | None
+
+    def __str__(self) -> str:
+        """Say it in a few sentences."""
+        text = (
+            f"Stopped at step {self.ended_at_step} because stop_on asked for it: rule {self.rule} "
+            f"({self.severity}) fired at step {self.fired_at_step}."
+        )
+        if self.saved_checkpoint:
+            text += f" The state at the stop is in {self.saved_checkpoint}."
+        elif not self.weights_finite:
+            text += " Nothing was saved, because the weights are no longer finite."
+        if self.last_good_checkpoint:
+            good = self.last_good_checkpoint
+            return f"{text} The last checkpoint before the trouble is {good}."
+        return f"{text} There is no checkpoint from before the trouble."
+
+
 def parse_stop_on(stop_on: str | None) -> StopPolicy | None:
     """Return the policy for ``stop_on``; raises ``ValueError`` with a suggestion.
 
@@ -52,9 +85,8 @@ def parse_stop_on(stop_on: str | None) -> StopPolicy | None:
     try:
         return StopPolicy(Severity(stop_on))
     except ValueError:
-        raise ValueError(
-            f"stop_on cannot be {stop_on!r}{did_you_mean(stop_on, Severity)}"
-        ) from None
+        guess = did_you_mean(stop_on, Severity)
+        raise ValueError(f"stop_on cannot be {stop_on!r}{guess}") from None
 
 
 def agree(decision: StopDecision, device: torch.device) -> StopDecision:
@@ -67,20 +99,3 @@ def agree(decision: StopDecision, device: torch.device) -> StopDecision:
     shared = torch.tensor([int(decision)], device=device)
     torch.distributed.broadcast(shared, src=0)
     return StopDecision(int(shared.item()))
-
-
-def describe_stop(outcome: Mapping[str, Any]) -> str:
-    """Say in a few sentences why a run was stopped and what can be gone back to."""
-    text = (
-        f"Stopped at step {outcome['ended_at_step']} because stop_on asked for it: rule "
-        f"{outcome['rule']} ({outcome['severity']}) fired at step {outcome['fired_at_step']}."
-    )
-    if outcome["saved_checkpoint"]:
-        text += f" The state at the stop is in {outcome['saved_checkpoint']}."
-    elif not outcome["weights_finite"]:
-        text += " Nothing was saved, because the weights are no longer finite."
-    if outcome["last_good_checkpoint"]:
-        text += f" The last checkpoint before the trouble is {outcome['last_good_checkpoint']}."
-    else:
-        text += " There is no checkpoint from before the trouble."
-    return text
