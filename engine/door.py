@@ -54,7 +54,8 @@ def admit(logs: Mapping[Any, Any]) -> Row:
     non_finite: dict[str, float] = {}
     missing: set[str] = set()
     texts: dict[str, str] = {}
-    for key, value in _flatten(logs, "", 0):
+    # "a/b" and b nested in a are one name, and a name has one value: the last.
+    for key, value in dict(_flatten(logs, "", 0)).items():
         if value is None:
             missing.add(key)
             continue
@@ -64,13 +65,14 @@ def admit(logs: Mapping[Any, Any]) -> Row:
         elif math.isfinite(number):
             values[key] = number
         else:
-            non_finite[key] = number
+            # Always the same NaN object, so that rows that hold NaN can be compared.
+            non_finite[key] = _NON_FINITE_WORDS[_word(number)]
     return Row(values, non_finite, frozenset(missing), texts)
 
 
 def _flatten(logs: Mapping[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in logs.items():
-        name = prefix + _text(key)
+        name = _text(prefix + _text(key))
         if isinstance(value, Mapping) and depth < _MAX_DEPTH:
             yield from _flatten(value, f"{name}/", depth + 1)
         else:
@@ -83,18 +85,28 @@ def _number(value: Any) -> float | None:
         return _NON_FINITE_WORDS.get(value)
     if isinstance(value, (bytes, bytearray)):
         return None
-    try:
+    if isinstance(value, float):
         return float(value)
-    except OverflowError:
-        # An integer beyond the range of floats.
-        return math.inf if value > 0 else -math.inf
-    except (TypeError, ValueError, RuntimeError):
-        # RuntimeError is what torch raises for a tensor of several elements.
+    try:
+        # float() warns about a tensor that requires a gradient and about a complex scalar of numpy.
+        number = value.item() if hasattr(value, "item") else value
+        try:
+            return float(number)
+        except OverflowError:
+            # An integer beyond the range of floats.
+            return math.inf if number > 0 else -math.inf
+    except Exception:  # noqa: BLE001 - what is logged may raise anything, and is no number then
         return None
 
 
 def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        text = value
+    else:
+        try:
+            text = repr(value)
+        except Exception:  # noqa: BLE001 - as in _number; deep nesting and huge integers raise too
+            text = f"<{type(value).__name__}>"
     # orjson refuses lone surrogates; the metrics file must hold every text.
     return text[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
 

@@ -71,7 +71,7 @@ def read_metrics(path: Path) -> Iterator[MetricsEntry]:
                 continue
             try:
                 yield _entry(_parse(line))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
                 if not line.endswith(b"\n"):
                     return
                 raise MetricsFileError(
@@ -89,6 +89,10 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 
 def _entry(data: dict[str, Any]) -> MetricsEntry:
+    if not isinstance(data["step"], int):
+        raise TypeError("'step' must be a whole number")
     if "event" in data:
         return Milestone(data["event"], data["step"], data.get("max_steps"), data.get("time"))
+    if not isinstance(data["logs"], dict):
+        raise TypeError("'logs' must be an object")
     return LoggedRow(data["step"], data.get("epoch"), admit(data["logs"]), data.get("time"))

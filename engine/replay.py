@@ -24,7 +24,7 @@ from post_training_toolkit.rules.sources import expand_path, read_file
 
 
 class RunDirectoryError(ValueError):
-    """A folder that is not a run directory; the text says what is missing."""
+    """A folder that is not a run directory; the text says what is wrong with it."""
 
 
 def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
@@ -55,17 +55,26 @@ def replay_run_directory(folder: Path) -> Iterator[Event]:
 
 
 def read_run_description(folder: Path) -> RunDescription:
-    """Read what was known of a recorded run before its first step."""
-    metadata: dict[str, Any] = orjson.loads((folder / METADATA_START).read_bytes())
-    return RunDescription(
-        trainer=metadata["trainer"],
-        configuration=metadata["configuration"],
-        max_steps=metadata["max_steps"],
-        logging_steps=metadata["logging_steps"],
-    )
+    """Read what was known of a recorded run before its first step; raises ``RunDirectoryError``."""
+    path = folder / METADATA_START
+    try:
+        metadata: dict[str, Any] = orjson.loads(path.read_bytes())
+        return RunDescription(
+            trainer=metadata["trainer"],
+            configuration=metadata["configuration"],
+            max_steps=metadata["max_steps"],
+            logging_steps=metadata["logging_steps"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise RunDirectoryError(f"{path} is no start metadata ({reason})") from None
 
 
 def read_recorded_rules(folder: Path) -> RuleBundle:
     """Read the rules as they were when the run began; everything they extend is among them."""
-    sources = [read_file(path) for path in expand_path(folder / RULES)]
+    try:
+        paths = expand_path(folder / RULES)
+    except FileNotFoundError as error:
+        raise RunDirectoryError(f"{folder} is no run directory: {error}") from None
+    sources = [read_file(path) for path in paths]
     return load_bundle(sources, follow_extends=False)

@@ -36,8 +36,10 @@ _SIGNALS = (Comparison.NON_FINITE, Comparison.MISSING)
 # 'last' looks at one observation by definition.
 _WINDOWLESS = "last"
 
-# Takes the place of a threshold that was reported, so that checking can go on.
-_STAND_IN = Threshold(Comparison.ABOVE, (parse_expression(0),))
+# Take the place of what was reported, so that checking can go on; without a value, so that nothing
+# follows from them.
+_UNKNOWN = parse_expression("unknown")
+_STAND_IN = Threshold(Comparison.ABOVE, (_UNKNOWN,))
 
 Built = TypeVar("Built")
 
@@ -277,4 +279,4 @@ class RuleBuilder:
             return parse_expression(source)
         except ExpressionError as error:
             self._report(path, str(error))
-            return parse_expression(0)
+            return _UNKNOWN

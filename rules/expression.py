@@ -6,7 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Add: operator.add,
@@ -42,7 +42,7 @@ class Expression:
 
     text: str
     names: frozenset[str]
-    _tree: ast.expr
+    _tree: ast.expr = field(compare=False, repr=False)
 
     def evaluate(self, values: Mapping[str, object]) -> float | None:
         """Return the finite result, or None if a name has no number or the result is undefined.

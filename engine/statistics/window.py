@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections import deque
 
 from river.stats.base import RollingUnivariate
@@ -35,11 +36,12 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
         """Return the value, or None before the window is full or where it is undefined."""
         if len(self._values) < self._window_size:
             return None
+        # Values near 1e308, or squares of values near 1e154, leave the range of floats.
         try:
-            return self._compute()
+            value = self._compute()
         except OverflowError:
-            # Values near 1e308, or squares of values near 1e154, leave the range of floats.
             return None
+        return value if value is None or math.isfinite(value) else None
 
     @abc.abstractmethod
     def _compute(self) -> float | None:

@@ -1,0 +1,218 @@
+"""ptt-rules validate: problems on stdout, everything else on stderr, and the exit code for CI."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from post_training_toolkit.engine.cli.main import main
+
+GOOD = """\
+version: 1
+rules:
+  - id: my_rule
+    title: A title
+    metric: loss
+    threshold: {above: 5}
+    severity: high
+    message: "loss {value:.2f}"
+    remediation: [do this]
+    citation: []
+    threshold_origin: empirical
+    detects: [loss_spike]
+"""
+
+FIVE_MISTAKES = """\
+version: 1
+extends: [pack:defualt]
+rules:
+  - id: first
+    title: Unknown severity and an expression that is none
+    metric: loss
+    threshold: {above: "2 +"}
+    severity: hihg
+    message: a message
+    remediation: [do this]
+    citation: []
+    threshold_origin: empirical
+    detects: [loss_spike]
+  - id: second
+    title: Misspelt key and placeholder
+    metric: loss
+    treshold: {above: 2}
+    severity: high
+    message: a message
+    remediation: [do this]
+    citation: []
+    threshold_origin: empirical
+    detects: [loss_spike]
+  - id: third
+    title: A placeholder that is none
+    metric: loss
+    threshold: {above: "2 +"}
+    severity: high
+    message: "{valeu}"
+    remediation: [do this]
+    citation: []
+    threshold_origin: empirical
+    detects: [loss_spike]
+"""
+
+
+def _validate(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["validate", *map(str, arguments)])
+
+
+def test_without_a_path_the_shipped_packs_are_checked_and_clean() -> None:
+    done = _validate("--strict")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.endswith("files valid, 0 findings\n")
+
+
+def test_a_folder_is_checked_as_one(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "deep" / "b.yml").write_text(GOOD)
+    (tmp_path / "notes.txt").write_text("no rules")
+    done = _validate(tmp_path)
+    assert done.exit_code == 3
+    assert done.stdout.splitlines() == [
+        f"{tmp_path}/deep/b.yml:3:9: rule 'my_rule': this id is taken at {tmp_path}/a.yaml:3; "
+        "ids are unique, and 'overrides' changes an existing rule"
+    ]
+    (tmp_path / "deep" / "b.yml").write_text(GOOD.replace("my_rule", "other"))
+    done = _validate(tmp_path)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "2 rules in 2 files valid, 0 findings\n"
+
+
+def test_every_mistake_is_a_line_on_stdout_and_nothing_else_is(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(FIVE_MISTAKES)
+    done = _validate(path)
+    assert done.exit_code == 3
+    lines = done.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        f"{path}:2:11",
+        f"{path}:8:15",
+        f"{path}:17:5",
+        f"{path}:27:24",
+        f"{path}:29:14",
+    ]
+    for line, said in zip(
+        lines,
+        [
+            "no pack 'defualt'; did you mean 'default'?",
+            "rule 'first': 'severity' cannot be 'hihg'; did you mean 'high'?",
+            "rule 'second': unknown key 'treshold'; did you mean 'threshold'?",
+            "rule 'third': '2 +' is not a number or an arithmetic expression",
+            "rule 'third': unknown placeholder {valeu}; did you mean 'value'?",
+        ],
+        strict=True,
+    ):
+        assert line.endswith(said)
+    assert done.stderr == "5 problems\n"
+
+
+def test_the_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("rules: {")
+    two.write_text(GOOD.replace("high", "urgent"))
+    done = _validate(one, two)
+    assert done.exit_code == 3
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [str(one), str(two)]
+
+
+@pytest.mark.parametrize(("option", "exit_code"), [([], 0), (["--strict"], 1)])
+def test_a_finding_fails_only_a_strict_check(
+    tmp_path: Path, option: list[str], exit_code: int
+) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(GOOD.replace("metric: loss", "trainers: [dpo]\n    metric: los"))
+    done = _validate(path, *option)
+    assert done.exit_code == exit_code
+    assert done.stdout == (
+        f"{path}:3:5: rule 'my_rule': no dpo run logs a metric 'los'; "
+        "did you mean 'loss'? (finding)\n"
+    )
+    assert done.stderr == "1 rule in 1 file valid, 1 finding\n"
+
+
+def test_packs_that_a_file_extends_are_not_counted_as_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(GOOD.replace("version: 1", "version: 1\nextends: [pack:default]"))
+    done = _validate(path)
+    assert (done.exit_code, done.stderr) == (0, "1 rule in 1 file valid, 0 findings\n")
+
+
+def test_a_path_that_is_not_there_is_wrong_usage_in_one_line(tmp_path: Path) -> None:
+    done = _validate(tmp_path / "absent.yaml")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"Error: no file or folder {tmp_path}/absent.yaml"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_rules_is_wrong_usage(tmp_path: Path) -> None:
+    """A typing error in CI is not a pass."""
+    done = _validate(tmp_path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"Error: no .yaml file in folder {tmp_path}"
+
+
+def test_an_unknown_option_is_wrong_usage() -> None:
+    done = _validate("--stirct")
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "example"),
+    [
+        (["--help"], "  ptt-rules validate my_rules.yaml"),
+        (["-h"], "  ptt-rules replay my_run/"),
+        (["validate", "--help"], "  ptt-rules validate rules/ more_rules.yaml --strict"),
+        (["replay", "-h"], "  ptt-rules replay my_run/ | diff - my_run/insights.jsonl"),
+    ],
+)
+def test_every_help_text_has_an_example_on_a_line_of_its_own(
+    arguments: list[str], example: str
+) -> None:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0
+    assert any(line.startswith(f"  {example}") for line in done.stdout.splitlines())
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+
+
+def test_the_help_states_every_exit_code() -> None:
+    lines = CliRunner().invoke(main, ["--help"]).stdout.splitlines()
+    start = next(index for index, line in enumerate(lines) if "Exit codes:" in line)
+    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("arguments", [["validate"], ["replay", "--help"], ["--version"]])
+def test_checking_rules_loads_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from post_training_toolkit.engine.cli.main import main\n"
+        f"main({arguments!r}, standalone_mode=False)\n"
+        "forbidden = {'torch', 'transformers', 'trl', 'pandas', 'matplotlib', 'scipy', 'river'}\n"
+        "print('loaded:', *sorted(forbidden & set(sys.modules)), file=sys.stderr)\n"
+    )
+    wrapped = "import atexit, sys\n" + code.replace(
+        f"main({arguments!r}, standalone_mode=False)",
+        f"try:\n    main({arguments!r}, standalone_mode=False)\n"
+        "except SystemExit as done:\n    assert not done.code",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", wrapped],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "loaded:"

@@ -1,0 +1,140 @@
+"""What every shipped rule promises."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from post_training_toolkit.rules.bundle import load_bundle
+from post_training_toolkit.rules.model import Rule, metric_conditions
+from post_training_toolkit.rules.profile import config_classes, load_profile
+from post_training_toolkit.rules.sources import default_sources, pack_names, read_pack
+
+# The failure modes in which labelled runs are scored.
+FAILURE_MODES = {
+    "clip_fraction_high",
+    "crash",
+    "dpo_loss_random",
+    "entropy_collapse",
+    "entropy_explosion",
+    "eval_loss_rising",
+    "gradient_explosion",
+    "gradient_instability",
+    "gradient_vanishing",
+    "kl_explosion",
+    "label_imbalance",
+    "length_collapse",
+    "length_explosion",
+    "likelihood_displacement",
+    "loss_divergence",
+    "loss_plateau",
+    "loss_spike",
+    "margin_collapse",
+    "nonfinite_values",
+    "not_learning",
+    "overfitting",
+    "perplexity_spike",
+    "policy_drift",
+    "reward_collapse",
+    "reward_hacking",
+    "reward_jump",
+    "reward_no_signal",
+    "reward_plateau",
+    "reward_variance_spike",
+    "truncation_high",
+    "value_divergence",
+    "win_rate_drop",
+    "win_rate_instability",
+    "win_rate_plateau",
+}
+
+RULES = load_bundle(default_sources()).rules
+every_rule = pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_each_pack_is_valid_by_itself_and_not_empty(name: str) -> None:
+    rules = load_bundle([read_pack(name)]).rules
+    assert rules
+    assert {rule.source for rule in rules} == {f"pack:{name}"}
+
+
+def test_ids_are_unique_over_all_packs() -> None:
+    ids = [
+        identifier
+        for name in pack_names()
+        for identifier in re.findall(rb"(?m)^  - id: (\S+)", read_pack(name).text)
+    ]
+    assert len(ids) == len(set(ids)) == len(RULES)
+
+
+def test_the_rules_of_the_walkthrough_are_there() -> None:
+    assert {
+        "dpo_loss_random",
+        "margin_collapse",
+        "win_rate_instability",
+        "policy_drift",
+        "nan_hidden_by_filter",
+    } <= {rule.id for rule in RULES}
+
+
+@every_rule
+def test_a_shipped_rule_says_what_why_and_what_to_do(rule: Rule) -> None:
+    assert rule.title
+    assert rule.description
+    assert rule.remediation
+    assert all(each[0].isupper() for each in rule.remediation), "a sentence that says what to do"
+    assert rule.false_alarms, "no rule is never wrong"
+
+
+@every_rule
+def test_a_shipped_rule_cites_what_can_be_looked_up_or_says_it_is_empirical(rule: Rule) -> None:
+    for citation in rule.citations:
+        assert citation.arxiv or citation.doi or citation.url
+    assert rule.citations or rule.threshold_origin == "empirical"
+
+
+@every_rule
+def test_a_shipped_rule_detects_known_failure_modes(rule: Rule) -> None:
+    assert rule.detects
+    assert set(rule.detects) <= FAILURE_MODES
+
+
+@every_rule
+def test_a_shipped_message_shows_where_it_happened_and_renders_with_everything_missing(
+    rule: Rule,
+) -> None:
+    assert "{" in rule.message.text
+    assert "n/a" in rule.message.render({})
+
+
+@every_rule
+def test_a_shipped_rule_is_for_trainers_that_exist(rule: Rule) -> None:
+    assert rule.gate.trainers <= set(config_classes().values())
+
+
+@every_rule
+def test_a_shipped_threshold_uses_only_configuration_that_its_trainers_can_have(
+    rule: Rule,
+) -> None:
+    """A mistyped name in an expression would leave the rule silent in every run."""
+    derived = {"initial_loss"} if rule.gate.trainers == {"dpo"} else set[str]()
+    known = {"beta", "examples_per_log", *derived}
+    for condition in metric_conditions(rule.condition):
+        threshold = condition.threshold
+        for expression in (*threshold.bounds, threshold.tolerance, threshold.reference_at_least):
+            assert expression is None or expression.names <= known
+
+
+def test_what_the_packs_compare_with_is_derived_for_an_ordinary_run() -> None:
+    configuration = {
+        "beta": 0.1,
+        "loss_type": ["sigmoid"],
+        "per_device_train_batch_size": 8,
+        "gradient_accumulation_steps": 1,
+        "world_size": 1,
+        "logging_steps": 10,
+    }
+    derived = load_profile("dpo").derive_configuration(configuration)
+    assert derived.keys() == {"initial_loss", "examples_per_log"}

@@ -1,0 +1,103 @@
+"""What a schema and the code both say is the same in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from post_training_toolkit.engine.event import InsightClosed, InsightFired
+from post_training_toolkit.engine.statistics.registry import STATISTICS
+from post_training_toolkit.rules.message import BUILT_IN_PLACEHOLDERS
+from post_training_toolkit.rules.model import Citation, Comparison, Reference, Status
+from post_training_toolkit.rules.profile import config_classes
+from post_training_toolkit.rules.severity import Severity
+from post_training_toolkit.schemas import SCHEMA_NAMES, load_schema
+
+PARTS = load_schema("rules")["$defs"]
+INSIGHT = load_schema("insights_line")["$defs"]
+
+
+def enums_in(schema: Any) -> Iterator[list[Any]]:
+    """Yield the value of every enum, however deep."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("enum"), list):
+            yield schema["enum"]
+        for value in schema.values():
+            yield from enums_in(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from enums_in(value)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCHEMA_NAMES) - {"metrics_line"}))
+def test_severities(name: str) -> None:
+    """Wherever a severity stands, all of them do, in their order; null may stand beside them."""
+    found = [enum for enum in enums_in(load_schema(name)) if set(enum) & set(Severity)]
+    assert found
+    for enum in found:
+        assert [each for each in enum if each is not None] == list(Severity)
+
+
+def test_comparisons() -> None:
+    extras = {"tolerance", "relative_to", "reference_at_least"}
+    assert set(PARTS["threshold"]["properties"]) - extras == set(Comparison)
+    assert all(str(comparison) in PARTS["threshold"]["description"] for comparison in Comparison)
+
+
+def test_references() -> None:
+    assert PARTS["threshold"]["properties"]["relative_to"]["then"]["enum"] == list(Reference)
+
+
+def test_statistics() -> None:
+    assert set(PARTS["statistic"]["enum"]) == set(STATISTICS)
+
+
+def test_statuses() -> None:
+    assert PARTS["rule"]["properties"]["status"]["enum"] == list(Status)
+
+
+def test_trainers() -> None:
+    trainers = PARTS["rule"]["properties"]["trainers"]["items"]["enum"]
+    assert sorted(trainers) == sorted(config_classes().values())
+
+
+def test_citations() -> None:
+    assert set(PARTS["citation"]["properties"]) == {field.name for field in fields(Citation)}
+
+
+def test_placeholders() -> None:
+    description = PARTS["rule"]["properties"]["message"]["description"]
+    assert all(f"{{{name}}}" in description for name in BUILT_IN_PLACEHOLDERS)
+
+
+def test_a_rule_takes_what_a_condition_takes_but_a_label() -> None:
+    condition, rule = PARTS["condition"]["properties"], PARTS["rule"]["properties"]
+    assert {key: rule.get(key) for key in condition if key != "label"} == {
+        key: value for key, value in condition.items() if key != "label"
+    }
+    assert "label" not in rule
+
+
+def test_an_override_takes_the_parts_of_a_rule() -> None:
+    override, rule = PARTS["override"]["properties"], PARTS["rule"]["properties"]
+    for key in ("severity", "threshold", "window"):
+        assert override[key] == rule[key]
+
+
+def test_origins_of_a_threshold() -> None:
+    assert (
+        INSIGHT["fired"]["properties"]["threshold_origin"]["enum"]
+        == PARTS["rule"]["properties"]["threshold_origin"]["enum"]
+    )
+
+
+def test_insight_lines_hold_the_fields_of_the_events() -> None:
+    fired = {field.name for field in fields(InsightFired)}
+    closed = {field.name for field in fields(InsightClosed)} - {"resolved"}
+    assert set(INSIGHT["fired"]["required"]) == set(INSIGHT["fired"]["properties"])
+    assert set(INSIGHT["fired"]["properties"]) == {"event", *fired}
+    assert set(INSIGHT["closed"]["required"]) == set(INSIGHT["closed"]["properties"])
+    assert set(INSIGHT["closed"]["properties"]) == {"event", *closed}
