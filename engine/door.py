@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+from types import NoneType
 from typing import Any
+
+import orjson
 
 # How a non-finite number is written in the metrics file, which is strict JSON.
 _NON_FINITE_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+# What float() and item() raise for something else: an array, a complex number, a signalling NaN.
+_NO_NUMBER = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 _MAX_TEXT = 1000
 _MAX_DEPTH = 5
 
@@ -83,32 +91,34 @@ def _number(value: Any) -> float | None:
     """Return the value as a float, or None if it is no single number."""
     if isinstance(value, str):
         return _NON_FINITE_WORDS.get(value)
-    if isinstance(value, (bytes, bytearray)):
-        return None
-    if isinstance(value, float):
-        return float(value)
     try:
-        # float() warns about a tensor that requires a gradient and about a complex scalar of numpy.
-        number = value.item() if hasattr(value, "item") else value
-        try:
-            return float(number)
-        except OverflowError:
-            # An integer beyond the range of floats.
-            return math.inf if number > 0 else -math.inf
-    except Exception:  # noqa: BLE001 - what is logged may raise anything, and is no number then
+        # Only what says that it is a number is asked for it: other objects may raise anything.
+        if hasattr(value, "item"):
+            # A scalar of numpy or torch; float() warns about one that requires a gradient.
+            value = value.item()
+        return float(value) if isinstance(value, (Decimal, Real)) else None
+    except OverflowError:
+        # An integer beyond the range of floats.
+        return math.inf if value > 0 else -math.inf
+    except _NO_NUMBER:
         return None
 
 
 def _text(value: Any) -> str:
+    """Return the text that the metrics file keeps of a value that is no number."""
+    text = _name(value)
     if isinstance(value, str):
         text = value
-    else:
-        try:
-            text = repr(value)
-        except Exception:  # noqa: BLE001 - as in _number; deep nesting and huge integers raise too
-            text = f"<{type(value).__name__}>"
+    elif isinstance(value, (dict, float, int, list, tuple, NoneType)):
+        # Unlike repr this runs no code of the elements' own classes, which may raise anything.
+        with contextlib.suppress(orjson.JSONEncodeError):
+            text = orjson.dumps(value, default=_name, option=orjson.OPT_NON_STR_KEYS).decode()
     # orjson refuses lone surrogates; the metrics file must hold every text.
     return text[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def _name(value: object) -> str:
+    return f"<{type(value).__name__}>"
 
 
 def _word(number: float) -> str:

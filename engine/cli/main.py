@@ -11,7 +11,7 @@ from post_training_toolkit.engine.cli.validate import validate
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="post-training-toolkit", prog_name="ptt-rules")
 def main() -> None:
-    r"""Check the rules that watch your post-training runs, and replay recorded runs.
+    """Check the rules that watch your post-training runs, and replay recorded runs.
 
     \b
     Exit codes:
@@ -25,7 +25,7 @@ def main() -> None:
       ptt-rules validate my_rules.yaml     check one file
       ptt-rules validate rules/ --strict   check a folder in CI
       ptt-rules replay my_run/             print the insights of a recorded run again
-    """
+    """  # noqa: D301 - click looks for the character itself
 
 
 main.add_command(validate)

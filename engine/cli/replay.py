@@ -16,7 +16,7 @@ from post_training_toolkit.rules.problem import InvalidRulesError
     "run_dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN_DIR"
 )
 def replay(run_dir: Path) -> None:
-    r"""Print the insights of a recorded run, computed anew from its metrics.
+    """Print the insights of a recorded run, computed anew from its metrics.
 
     RUN_DIR is a folder that DiagnosticsCallback wrote. The output is what its insights.jsonl holds,
     byte for byte, so that a diagnosis can be checked long after the run.
@@ -24,7 +24,7 @@ def replay(run_dir: Path) -> None:
     \b
     Example:
       ptt-rules replay my_run/ | diff - my_run/insights.jsonl
-    """
+    """  # noqa: D301 - click looks for the character itself
     # river takes a while to import, which --help should not.
     from post_training_toolkit.engine.insights_file import insight_line
     from post_training_toolkit.engine.metrics_file import MetricsFileError

@@ -19,7 +19,7 @@ from post_training_toolkit.rules.sources import default_sources, expand_path, re
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Exit 1 when a valid rule has a finding.")
 def validate(paths: tuple[Path, ...], strict: bool) -> None:
-    r"""Check rule files; every mistake of every file is reported at once, with its place.
+    """Check rule files; every mistake of every file is reported at once, with its place.
 
     PATH is a rule file or a folder of them; several files are checked together, so that an id used
     twice is found. Without a PATH the shipped packs are checked. Findings are things that are valid
@@ -29,7 +29,7 @@ def validate(paths: tuple[Path, ...], strict: bool) -> None:
     Examples:
       ptt-rules validate my_rules.yaml
       ptt-rules validate rules/ more_rules.yaml --strict
-    """
+    """  # noqa: D301 - click looks for the character itself
     sources = _sources(paths)
     try:
         bundle = load_bundle(sources)

@@ -1,4 +1,4 @@
-"""ptt-rules replay: the insights of a recorded run on stdout, or one line that says what is wrong."""
+"""ptt-rules replay: the insights of a recorded run on stdout, or a line that says what is wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_run_without_insights_prints_nothing(write_run: WriteRun) -> None:
         ("metrics.jsonl", None, "{folder} is no run directory: it has no metrics.jsonl"),
         ("metrics.jsonl", "{{}}\n", "{folder}/metrics.jsonl:1: no metrics line; expected an"),
         ("run_metadata_start.json", "{{", "{folder}/run_metadata_start.json is no start metadata"),
-        ("rules/01-common.yaml", "[", "{folder}/rules/01-common.yaml:1:2: not valid YAML"),
+        ("rules/01-common.yaml", "[", "{folder}/rules/01-common.yaml:2:1: not valid YAML"),
     ],
 )
 def test_a_broken_run_directory_is_invalid_input(

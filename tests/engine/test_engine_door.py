@@ -107,17 +107,17 @@ def test_none_is_a_signal_of_its_own() -> None:
         ("", ""),
         ("\ud800 alone", "? alone"),
         pytest.param("é" * 2000, "é" * 1000, id="long"),
-        (b"12", "b'12'"),
-        (bytearray(b"12"), "bytearray(b'12')"),
-        ([1.0, 2.0], "[1.0, 2.0]"),
-        ((), "()"),
-        (1 + 2j, "(1+2j)"),
-        (np.complex64(1 + 2j), "np.complex64(1+2j)"),
-        (np.array([1.0, 2.0]), "array([1., 2.])"),
-        (np.array(["a", "b"]), "array(['a', 'b'], dtype='<U1')"),
-        (torch.tensor([1.0, 2.0]), "tensor([1., 2.])"),
-        (torch.empty((), device="meta"), "tensor(..., device='meta', size=())"),
-        (Decimal("sNaN"), "Decimal('sNaN')"),
+        (b"12", "<bytes>"),
+        (bytearray(b"12"), "<bytearray>"),
+        ([1.0, 2.0], "[1.0,2.0]"),
+        ((), "[]"),
+        (1 + 2j, "<complex>"),
+        (np.complex64(1 + 2j), "<complex64>"),
+        (np.array([1.0, 2.0]), "<ndarray>"),
+        (np.array(["a", "b"]), "<ndarray>"),
+        (torch.tensor([1.0, 2.0]), "<Tensor>"),
+        (torch.empty((), device="meta"), "<Tensor>"),
+        (Decimal("sNaN"), "<Decimal>"),
         (Hostile(), "<Hostile>"),
         ([10**5000], "<list>"),
     ],
@@ -138,7 +138,7 @@ def test_nested_mappings_become_keys_with_slashes() -> None:
 def test_nesting_without_end_becomes_text_below_the_sixth_level() -> None:
     endless: dict[str, Any] = {}
     endless["k"] = endless
-    assert _kinds(admit(endless)) == {"text k/k/k/k/k/k": "{'k': {...}}"}
+    assert _kinds(admit(endless)) == {"text k/k/k/k/k/k": "<dict>"}
 
 
 def test_nesting_too_deep_to_print_is_no_failure() -> None:
@@ -154,9 +154,9 @@ def test_nesting_too_deep_to_print_is_no_failure() -> None:
     ("key", "name"),
     [
         (1, "1"),
-        (None, "None"),
-        (("a", 1), "('a', 1)"),
-        (b"x", "b'x'"),
+        (None, "null"),
+        (("a", 1), '["a",1]'),
+        (b"x", "<bytes>"),
         ("\udfff", "?"),
         pytest.param("k" * 1500, "k" * 1000, id="long"),
         ((10**5000,), "<tuple>"),

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import Event, InsightFired
 from post_training_toolkit.engine.insights_file import insight_line, read_insights
 from post_training_toolkit.engine.metrics_file import (
     LoggedRow,
+    MetricsEntry,
     MetricsFileError,
     Milestone,
     metrics_line,
@@ -73,17 +75,23 @@ rows = st.fixed_dictionaries(
 def _live(
     rules: tuple[Rule, ...], run: RunDescription, logged: list[Mapping[str, Any]]
 ) -> list[Event]:
-    engine = Engine(rules, run)
+    containment = Containment()
+    engine = Engine(rules, run, containment)
     events: list[Event] = []
     for step, row in enumerate(logged, start=1):
         events += engine.observe(step, admit(row))
+    # A rule that failed on both sides would be equal too.
+    assert containment.failures == {}
     return [*events, *engine.finish(len(logged))]
 
 
 def _metrics(logged: list[Mapping[str, Any]]) -> bytes:
-    entries = [LoggedRow(step, None, admit(row)) for step, row in enumerate(logged, start=1)]
-    begin, end = Milestone("train_begin", 0, 60), Milestone("train_end", len(logged))
-    return b"".join(map(metrics_line, [begin, *entries, end]))
+    entries: list[MetricsEntry] = [
+        Milestone("train_begin", 0, 60),
+        *(LoggedRow(step, None, admit(row)) for step, row in enumerate(logged, start=1)),
+        Milestone("train_end", len(logged)),
+    ]
+    return b"".join(map(metrics_line, entries))
 
 
 def test_the_rules_of_this_file_do_fire(load_rules: LoadRules) -> None:

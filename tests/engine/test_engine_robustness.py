@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import Event
@@ -15,6 +16,7 @@ from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.model import Rule
 
+Rows = Sequence[tuple[int, Mapping[str, Any]]]
 LoadRules = Callable[..., tuple[Rule, ...]]
 
 RUN = RunDescription(None, {"n": 8}, max_steps=120, logging_steps=1)
@@ -44,11 +46,14 @@ def _streams(values: st.SearchStrategy[float]) -> st.SearchStrategy[list[dict[st
 streams = _streams(eighths) | _streams(tenths) | _streams(st.floats(0, 1))
 
 
-def _lines(rules: tuple[Rule, ...], rows: list[tuple[int, Mapping[str, Any]]]) -> list[bytes]:
-    engine = Engine(rules, RUN)
+def _lines(rules: tuple[Rule, ...], rows: Rows) -> list[bytes]:
+    containment = Containment()
+    engine = Engine(rules, RUN, containment)
     events: list[Event] = []
     for step, row in rows:
         events += engine.observe(step, admit(row))
+    # A rule that failed on both sides would be equal too.
+    assert containment.failures == {}
     return [insight_line(event) for event in (*events, *engine.finish(200))]
 
 
@@ -66,7 +71,7 @@ def test_rows_of_bad_values_between_the_others_change_no_byte(
     load_rules: LoadRules, stream: list[dict[str, float]], data: st.DataObject
 ) -> None:
     rules = load_rules(*RULES)
-    clean: list[tuple[int, Mapping[str, Any]]] = list(enumerate(stream))
+    clean = list(enumerate(stream))
     dirty: list[tuple[int, Mapping[str, Any]]] = []
     for step, row in clean:
         noise = data.draw(st.lists(st.fixed_dictionaries({"x": bad, "y": bad}), max_size=2))
