@@ -26,6 +26,7 @@ from post_training_toolkit.engine.statistics.registry import STATISTICS
 from post_training_toolkit.engine.statistics.running_best import RunningBest
 from post_training_toolkit.rules.expression import Expression
 from post_training_toolkit.rules.model import (
+    SIGNALS,
     AllOf,
     AnyOf,
     Comparison,
@@ -120,7 +121,7 @@ class Compiler:
     def _check(self, condition: MetricCondition) -> ValueCheck | SignalCheck:
         metric, threshold = condition.metric, condition.threshold
         limits = self._limits(threshold)
-        if threshold.comparison in (Comparison.NON_FINITE, Comparison.MISSING):
+        if threshold.comparison in SIGNALS:
             return SignalCheck(metric, condition.label, limits)
         at_least = threshold.reference_at_least
         return ValueCheck(

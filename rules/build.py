@@ -9,6 +9,7 @@ from post_training_toolkit.rules.document import Document, Path
 from post_training_toolkit.rules.expression import Expression, ExpressionError, parse_expression
 from post_training_toolkit.rules.message import Message, MessageError, parse_message
 from post_training_toolkit.rules.model import (
+    SIGNALS,
     AllOf,
     AnyOf,
     Citation,
@@ -32,7 +33,6 @@ _CONDITION_KEYS = ("metric", "all", "any", "not")
 _METRIC_KEYS = ("statistic", "window", "threshold", "label")
 _COMPARISONS = tuple(comparison.value for comparison in Comparison)
 _INTERVALS = (Comparison.BETWEEN, Comparison.OUTSIDE)
-_SIGNALS = (Comparison.NON_FINITE, Comparison.MISSING)
 # 'last' looks at one observation by definition.
 _WINDOWLESS = "last"
 
@@ -183,7 +183,7 @@ class RuleBuilder:
             threshold = _STAND_IN
         else:
             threshold = self._threshold(data["threshold"], (*path, "threshold"))
-        if threshold.comparison in _SIGNALS:
+        if threshold.comparison in SIGNALS:
             for key in ("statistic", "window"):
                 if key in data:
                     message = (
@@ -238,7 +238,7 @@ class RuleBuilder:
         if "reference_at_least" in data and "relative_to" not in data:
             message = "'reference_at_least' belongs to 'relative_to'"
             self._report((*path, "reference_at_least"), message, at_key=True)
-        if "relative_to" in data and comparison in _SIGNALS:
+        if "relative_to" in data and comparison in SIGNALS:
             message = f"'{comparison}' compares nothing; leave 'relative_to' out"
             self._report((*path, "relative_to"), message, at_key=True)
         directed = (Comparison.ABOVE, Comparison.BELOW)
@@ -249,7 +249,7 @@ class RuleBuilder:
     def _bounds(
         self, data: dict[str, Any], comparison: Comparison, path: Path
     ) -> tuple[Expression, ...]:
-        if comparison in _SIGNALS:
+        if comparison in SIGNALS:
             return ()
         here = (*path, comparison.value)
         if comparison not in _INTERVALS:

@@ -19,7 +19,7 @@ from post_training_toolkit.rules.problem import Problem
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # A shipped pack has under 2,000 nodes. The limits stop alias bombs and endless nesting.
-_MAX_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 _MAX_NODES = 50_000
 _MAX_DEPTH = 50
 _COLLECTION_TAGS = (BaseResolver.DEFAULT_MAPPING_TAG, BaseResolver.DEFAULT_SEQUENCE_TAG)
@@ -72,8 +72,8 @@ def read_document(name: str, text: bytes) -> Document:
     ({'rules': [{'id': 'a'}]}, (2, 9))
     """
     document = Document(name)
-    if len(text) > _MAX_BYTES:
-        message = f"the file has {len(text):,} bytes; a rule file has at most {_MAX_BYTES:,}"
+    if len(text) > MAX_BYTES:
+        message = f"the file is too large; a rule file has at most {MAX_BYTES:,} bytes"
         document.problems.append(Problem(name, 1, 1, None, message))
         return document
     try:

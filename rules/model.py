@@ -25,6 +25,10 @@ class Comparison(StrEnum):
     MISSING = "missing"
 
 
+# Ask whether the newest value is there at all, and compare nothing.
+SIGNALS = (Comparison.NON_FINITE, Comparison.MISSING)
+
+
 class Status(StrEnum):
     """Maturity of a rule."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from post_training_toolkit.rules.model import MetricCondition, Override, Rule
+from post_training_toolkit.rules.model import SIGNALS, MetricCondition, Override, Rule
 
 
 class OverrideError(ValueError):
@@ -30,6 +30,11 @@ def apply_override(rule: Rule, override: Override) -> Rule | None:
             "disable it and write your own rule instead"
         )
     if override.threshold is not None:
+        if override.threshold.comparison in SIGNALS and condition.statistic.name != "last":
+            raise OverrideError(
+                f"compares the {condition.statistic.name} of a window, which is never "
+                f"{override.threshold.comparison}"
+            )
         condition = replace(condition, threshold=override.threshold)
     if override.window is not None:
         if condition.statistic.name == "last":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from post_training_toolkit.rules.document import MAX_BYTES
 from post_training_toolkit.rules.model import Source
 
 PACK_PREFIX = "pack:"
@@ -37,8 +38,12 @@ def default_sources() -> tuple[Source, ...]:
 
 
 def read_file(path: Path) -> Source:
-    """Read a rule file of the user; raises ``OSError`` when that fails."""
-    return Source(str(path), path.read_bytes(), str(path.parent))
+    """Read a rule file of the user; raises ``OSError`` when that fails.
+
+    Of a file that is too large to be one, only so much is read that the check of its size sees it.
+    """
+    with path.open("rb") as file:
+        return Source(str(path), file.read(MAX_BYTES + 1), str(path.parent))
 
 
 def expand_path(path: Path) -> list[Path]:

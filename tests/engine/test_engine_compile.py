@@ -134,6 +134,8 @@ def test_thresholds_are_computed_from_the_configuration_of_the_run(
     [
         ("above: 2 * beta", "its threshold needs 2 * beta, and beta is not known in this run"),
         ("above: a * n", "its threshold needs a * n, and a is not known in this run"),
+        # In alphabetical order, so that the same run always reads the same.
+        ("above: d*c*b*a", "its threshold needs d*c*b*a, and a, b, c, d is not known in this run"),
         ("below: word + 1", "its threshold needs word + 1, and word is not known in this run"),
         ("above: 1 / zero", "its threshold needs 1 / zero, and it has no finite value in this run"),
         (

@@ -229,3 +229,15 @@ def test_the_evidence_is_the_newest_ten_observations(load_rules: LoadRules) -> N
     [fired] = engine.observe(31, admit({"x": 31}))
     assert isinstance(fired, InsightFired)
     assert fired.evidence == {"x": tuple((step, float(step)) for step in range(22, 32))}
+
+
+def test_a_message_about_two_windows_of_a_metric_shows_the_first(load_rules: LoadRules) -> None:
+    rule = """
+    all:
+      - {metric: x, statistic: mean, window: 2, threshold: {above: 1}}
+      - {metric: x, statistic: mean, window: 3, threshold: {above: 1}}
+    message: "over {window}"
+    """
+    engine = Engine(load_rules(rule), RunDescription())
+    events = [event for _ in range(3) for event in engine.observe(1, admit({"x": 2}))]
+    assert [event.message for event in events if isinstance(event, InsightFired)] == ["over 2"]

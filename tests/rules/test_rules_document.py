@@ -117,6 +117,12 @@ def test_what_is_no_plain_data_is_located(text: bytes, problem: str) -> None:
     assert str(found).startswith(problem)
 
 
+def test_reading_goes_on_behind_a_bad_key() -> None:
+    document = read_document("my.yaml", b"a: 1\na: 2\n? [b]\n: 3\nc: 4\nc: 5\n")
+    assert [problem.line for problem in document.problems] == [2, 3, 6]
+    assert document.data == {"a": 1, "c": 4}
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -125,7 +131,6 @@ def test_what_is_no_plain_data_is_located(text: bytes, problem: str) -> None:
         (b"version: 1\n  rules: 2\n", (2, 8)),
         (b"a: *nowhere\n", (1, 4)),
         (b"a: 1\n---\nb: 2\n", (2, 1)),
-        (b'a: "\\q"\n', (1, 5)),
         (b"%YAML 3.0\n---\na: 1\n", (1, 1)),
     ],
 )
@@ -170,6 +175,8 @@ def test_dates_and_binary_data_keep_their_text() -> None:
         (b"- " * 10_000, (1, 101)),
         (b"? " * 10_000, (1, 101)),
         (b"{a: " * 10_000 + b"}" * 10_000, (1, 201)),
+        # What was closed again does not count.
+        (b"[[],[],[]," + b"[" * 50, (1, 60)),
     ],
 )
 def test_endless_nesting_is_located_at_the_first_level_too_many(
@@ -180,8 +187,9 @@ def test_endless_nesting_is_located_at_the_first_level_too_many(
     assert problem.message == "more than 50 levels; a rule file has far fewer"
 
 
-def test_fifty_levels_are_fine() -> None:
-    assert read_document("my.yaml", b"[" * 50 + b"]" * 50).problems == []
+def test_fifty_levels_and_fifty_thousand_values_are_fine() -> None:
+    assert read_document("my.yaml", b"[" * 50 + b"x" + b"]" * 50).problems == []
+    assert read_document("my.yaml", b"[" + b"1," * 49_999 + b"]").problems == []
 
 
 @pytest.mark.parametrize(
@@ -210,5 +218,5 @@ def test_a_file_is_at_most_a_million_bytes() -> None:
     assert read_document("my.yaml", text).data == {"a": 1}
     (problem,) = read_document("my.yaml", text + b"-").problems
     assert str(problem) == (
-        "my.yaml:1:1: the file has 1,000,001 bytes; a rule file has at most 1,000,000"
+        "my.yaml:1:1: the file is too large; a rule file has at most 1,000,000 bytes"
     )

@@ -121,6 +121,7 @@ def test_expressions_of_the_same_text_are_equal() -> None:
         ("9" * 301, "an expression has at most 300 characters"),
         ("-" * 31 + "1", "an expression has at most 30 levels"),
         ("1" + "+1" * 31, "an expression has at most 30 levels"),
+        ("1" + "**1" * 31, "an expression has at most 30 levels"),
         ("abs(" * 31 + "1" + ")" * 31, "an expression has at most 30 levels"),
         ("(" * 250 + "1", None),
         ("[" * 99 + "]" * 99, None),
@@ -133,6 +134,21 @@ def test_anything_but_arithmetic_is_refused(source: str | float, message: str | 
         parse_expression(source)
     assert message is None or str(raised.value) == message
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-" * 30 + "1",
+        "1" + "+1" * 30,
+        "1" + "**1" * 30,
+        "abs(" * 30 + "1" + ")" * 30,
+        "(" * 100 + "1" + ")" * 100,
+        "9" * 300,
+    ],
+)
+def test_thirty_levels_and_three_hundred_characters_are_fine(text: str) -> None:
+    assert parse_expression(text).evaluate({}) is not None
 
 
 @pytest.mark.parametrize("text", ["~" * 299 + "1", "not " * 74 + "1", "a" + ".b" * 149])

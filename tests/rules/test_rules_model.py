@@ -119,6 +119,15 @@ def test_what_is_left_out_has_its_default(load_rule: Callable[[str], Rule]) -> N
     assert rule.condition.label is None
 
 
+def test_a_share_of_the_run_may_have_one_size(load_rule: Callable[[str], Rule]) -> None:
+    rule = load_rule(
+        "metric: loss\nthreshold: {above: 1}\nstatistic: mean\n"
+        "window: {fraction: 0.1, at_least: 9, at_most: 9}"
+    )
+    assert isinstance(rule.condition, MetricCondition)
+    assert rule.condition.statistic.window == Window(9, 9, 0.1)
+
+
 @pytest.mark.parametrize(
     ("window", "planned_logs", "size"),
     [

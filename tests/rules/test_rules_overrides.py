@@ -174,6 +174,10 @@ SHIPPED_HINT = " (shipped rules are known after extends: [pack:default])"
             "{id: newest, reason: r, window: 5}",
             "3:10: rule 'newest': looks at the last value only and has no window to change",
         ),
+        (
+            "{id: simple, reason: r, threshold: {non_finite: true}}",
+            "3:10: rule 'simple': compares the mean of a window, which is never non_finite",
+        ),
         ("{id: simple, severity: low}", "3:5: rule 'simple': key 'reason' is missing"),
         (
             "{id: simple, reason: '', severity: low}",
