@@ -38,7 +38,6 @@ from post_training_toolkit.rules.model import (
     StatisticChoice,
     Threshold,
     Window,
-    metric_conditions,
 )
 from post_training_toolkit.rules.profile import load_profile
 
@@ -70,10 +69,9 @@ class Compiler:
 
     def __post_init__(self) -> None:
         profile = load_profile(self.run.trainer)
-        configuration = dict(self.run.configuration)
-        if self.run.logging_steps is not None:
-            # The arguments may hold a fraction; the trainer resolved it.
-            configuration["logging_steps"] = self.run.logging_steps
+        # The argument may be a fraction, or mean nothing where logs are written by epoch; the
+        # description has the number of steps, or None.
+        configuration = {**self.run.configuration, "logging_steps": self.run.logging_steps}
         self._values = {**configuration, **profile.derive_configuration(configuration)}
 
     def compile(self, rules: Iterable[Rule]) -> CompiledRules:
@@ -83,29 +81,26 @@ class Compiler:
         for rule in rules:
             if rule.gate.trainers and self.run.trainer not in rule.gate.trainers:
                 continue
+            if not self._configuration_fits(rule):
+                continue
             try:
-                self._check_where(rule)
                 detectors.append(self._detector(rule))
             except NotApplicableError as reason:
                 not_run.append(NotRun(rule.id, str(reason)))
         statistics = {metric: tuple(found) for metric, found in self._by_metric.items()}
         return CompiledRules(tuple(detectors), statistics, tuple(not_run))
 
-    def _check_where(self, rule: Rule) -> None:
+    def _configuration_fits(self, rule: Rule) -> bool:
         for name, allowed in (rule.gate.where or {}).items():
             # An argument that is not known counts as null.
             value = self.run.configuration.get(name)
             values = value if isinstance(value, list) else [value]
             if not all(each in allowed for each in values):
-                wanted = " or ".join(map(str, allowed))
-                raise NotApplicableError(f"it is for {name} = {wanted}, and the run has {value}")
+                return False
+        return True
 
     def _detector(self, rule: Rule) -> Detector:
-        windows = {
-            condition.metric: condition.statistic.window.size(self.run.planned_logs)
-            for condition in reversed(list(metric_conditions(rule.condition)))
-        }
-        return Detector(rule, self._condition(rule.condition), windows, self.run.max_steps)
+        return Detector(rule, self._condition(rule.condition), self.run.max_steps)
 
     def _condition(self, condition: Condition) -> CompiledCondition:
         match condition:
@@ -129,6 +124,7 @@ class Compiler:
             condition.label,
             limits,
             statistic=self._statistic(metric, condition.statistic),
+            window=condition.statistic.window.size(self.run.planned_logs),
             reference=self._reference(metric, threshold),
             reference_at_least=0.0 if at_least is None else self._number(at_least),
         )

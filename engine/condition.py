@@ -53,7 +53,7 @@ class Limits:
 class ValueCheck:
     """Compares a statistic of one metric, or its ratio to a reference, with limits.
 
-    ``reading`` is the newest outcome.
+    ``window`` is the number of observations the statistic looks at, ``reading`` the newest outcome.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class ValueCheck:
         label: str | None,
         limits: Limits,
         statistic: Univariate[float],
+        window: int,
         reference: Univariate[float] | None = None,
         reference_at_least: float = 0.0,
     ) -> None:
         self.metric = metric
         self.label = label
         self.limits = limits
+        self.window = window
         self.reading = Reading(None)
         self._statistic = statistic
         self._reference = reference
@@ -110,6 +112,7 @@ class SignalCheck:
         self.metric = metric
         self.label = label
         self.limits = limits
+        self.window = 1
         self.reading = Reading(False)
 
     def wakes(self, row: Row) -> bool:

@@ -16,12 +16,17 @@ class NotRun:
 
 
 def reason_not_judged(detector: Detector, logged: frozenset[str]) -> str | None:
-    """Say why a detector never gave an answer, or return None if it did."""
-    if detector.judged:
+    """Say why a detector could not have fired, or return None if it could."""
+    needed = detector.rule.required_observations
+    if detector.judged >= needed:
         return None
+    if detector.judged:
+        return f"judged {detector.judged} of the {needed} observations in a row that it needs"
     absent = [metric for metric in detector.metrics if metric not in logged]
+    if detector.observations == 0 and not absent:
+        return f"{_join(list(detector.metrics))} never logged as a finite number"
     if detector.observations == 0 or len(absent) == len(detector.metrics):
-        return f"{_join(absent or list(detector.metrics))} never logged"
+        return f"{_join(absent)} never logged"
     if absent:
         return f"{_join(absent)} never logged, which the rule needs beside what was"
     seen = detector.observations

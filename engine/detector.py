@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 
 from post_training_toolkit.engine.alert import Alert, AlertState, Transition
 from post_training_toolkit.engine.condition import Check, CompiledCondition, checks_in
@@ -21,23 +20,20 @@ class Detector:
     answer and the gate was open.
     """
 
-    def __init__(
-        self,
-        rule: Rule,
-        condition: CompiledCondition,
-        windows: Mapping[str, int],
-        max_steps: int | None,
-    ) -> None:
+    def __init__(self, rule: Rule, condition: CompiledCondition, max_steps: int | None) -> None:
         self.rule = rule
         self.checks: tuple[Check, ...] = tuple(checks_in(condition))
         self.metrics = tuple(dict.fromkeys(check.metric for check in self.checks))
-        self.windows = windows
         self.observations = 0
         self.judged = 0
         self._condition = condition
         self._max_steps = max_steps
         self._alert = Alert(rule.required_observations, rule.keep_firing_for)
+        self._primary = self.checks[0]
         self._worst: float | None = None
+        # One more than the longest window: the data of the oldest have no part in the outcome.
+        self._steps: deque[int] = deque(maxlen=max(check.window for check in self.checks) + 1)
+        self._last_sound_step = 0
         self._evidence: dict[str, deque[tuple[int, float]]] = {
             metric: deque(maxlen=_EVIDENCE_LENGTH) for metric in self.metrics
         }
@@ -47,6 +43,7 @@ class Detector:
         if not any(check.wakes(row) for check in self.checks):
             return None
         self.observations += 1
+        self._steps.append(step)
         for metric, evidence in self._evidence.items():
             if metric in row.values:
                 evidence.append((step, row.values[metric]))
@@ -56,7 +53,7 @@ class Detector:
         self.judged += met is not None
         transition = self._alert.advance(step, met)
         if met:
-            self._note_worst()
+            self._follow_episode()
         match transition:
             case Transition.FIRED:
                 return self._fired(step)
@@ -67,9 +64,10 @@ class Detector:
 
     def finish(self, step: int) -> Event | None:
         """Close an episode that is open when the run ends."""
-        if self._alert.state is AlertState.FIRING:
-            return self._closed(step, resolved=False)
-        return None
+        if self._alert.state is not AlertState.FIRING:
+            return None
+        self._alert.state = AlertState.RESOLVED
+        return self._closed(step, resolved=False)
 
     def _gate_is_open(self, step: int) -> bool:
         gate = self.rule.gate
@@ -77,18 +75,19 @@ class Detector:
             return False
         return self._max_steps is None or step >= gate.after_fraction * self._max_steps
 
-    def _primary(self) -> Check:
-        """Return the check that the message speaks of: the first that holds."""
-        return next((check for check in self.checks if check.reading.met), self.checks[0])
-
-    def _note_worst(self) -> None:
+    def _follow_episode(self) -> None:
         if self._alert.held == 1:
+            # What the message and the worst value speak of: the first comparison that holds.
+            self._primary = next(
+                (check for check in self.checks if check.reading.met), self.checks[0]
+            )
             self._worst = None
-        primary = self._primary()
-        value = primary.reading.value
+            full = len(self._steps) == self._steps.maxlen
+            self._last_sound_step = self._steps[0] if full else 0
+        value = self._primary.reading.value
         if value is None:
             return
-        match primary.limits.comparison:
+        match self._primary.limits.comparison:
             case Comparison.ABOVE:
                 self._worst = value if self._worst is None else max(self._worst, value)
             case Comparison.BELOW:
@@ -98,7 +97,7 @@ class Detector:
                 self._worst = None
 
     def _fired(self, step: int) -> InsightFired:
-        rule, primary = self.rule, self._primary()
+        rule, primary = self.rule, self._primary
         reading = primary.reading
         return InsightFired(
             insight=self._insight(),
@@ -107,6 +106,7 @@ class Detector:
             severity=rule.severity,
             step=step,
             first_step=self._alert.first_step,
+            last_sound_step=self._last_sound_step,
             metric=primary.metric,
             value=reading.value,
             reference=reading.reference,
@@ -132,7 +132,7 @@ class Detector:
                 "ratio": reading.ratio,
                 "metric": primary.metric,
                 "step": step,
-                "window": self.windows.get(primary.metric),
+                "window": primary.window,
             }
         )
 

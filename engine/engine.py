@@ -55,7 +55,10 @@ class Engine:
         self._logged.update(keys)
         for metric, value in row.values.items():
             if metric in self._statistics:
-                self._containment.run(f"statistics of {metric}", self._feed, metric, value)
+                part = f"statistics of {metric}"
+                self._containment.run(part, self._feed, metric, value)
+                if part in self._containment.failures:
+                    self._take_out(self._by_metric.get(metric, []), part)
         touched = {id(each) for key in keys for each in self._by_metric.get(key, ())}
         events = []
         for detector in [each for each in self._detectors if id(each) in touched]:
@@ -64,13 +67,18 @@ class Engine:
             if event is not None:
                 events.append(event)
             if part in self._containment.failures:
-                self._take_out(detector)
+                self._take_out([detector], part)
         return tuple(events)
 
     def finish(self, step: int) -> tuple[Event, ...]:
         """Close the episodes that are still open at the end of the run."""
         closed = (detector.finish(step) for detector in self._detectors)
         return tuple(event for event in closed if event is not None)
+
+    @property
+    def rules_judged(self) -> int:
+        """How many rules have given at least one answer."""
+        return sum(detector.judged > 0 for detector in self._detectors)
 
     def coverage(self) -> tuple[NotRun, ...]:
         """Return the rules for this trainer that have not been able to judge anything."""
@@ -86,7 +94,9 @@ class Engine:
         for statistic in self._statistics[metric]:
             statistic.update(value)
 
-    def _take_out(self, detector: Detector) -> None:
-        error = self._containment.failures[f"rule {detector.rule.id}"].error
-        self._detectors.remove(detector)
-        self._not_run.append(NotRun(detector.rule.id, f"it failed inside: {error}"))
+    def _take_out(self, detectors: Iterable[Detector], part: str) -> None:
+        error = self._containment.failures[part].error
+        for detector in detectors:
+            if detector in self._detectors:
+                self._detectors.remove(detector)
+                self._not_run.append(NotRun(detector.rule.id, f"it failed inside: {error}"))

@@ -13,7 +13,8 @@ class InsightFired:
     """An episode of trouble has lasted long enough to be told.
 
     ``insight`` is its stable id, ``first_step`` where the condition began to hold, ``step`` where
-    it fired. ``value`` is the statistic of ``metric``, ``reference`` what it was divided by to give
+    it fired, and ``last_sound_step`` the newest logged step whose data had no part in it (0 for
+    none). ``value`` is the statistic of ``metric``, ``reference`` what it was divided by to give
     ``ratio``, if the threshold is relative. ``evidence`` holds the newest observations of each
     metric of the rule as (step, value).
     """
@@ -24,6 +25,7 @@ class InsightFired:
     severity: Severity
     step: int
     first_step: int
+    last_sound_step: int
     metric: str
     value: float | None
     reference: float | None

@@ -17,7 +17,12 @@ from post_training_toolkit.engine.metrics_file import (
     read_metrics,
 )
 from post_training_toolkit.engine.run import RunDescription
-from post_training_toolkit.engine.run_files import METADATA_START, METRICS, RULES
+from post_training_toolkit.engine.run_files import (
+    DEFAULT_FOLDER,
+    METADATA_START,
+    METRICS,
+    RULES,
+)
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.model import RuleBundle
 from post_training_toolkit.rules.sources import expand_path, read_file
@@ -48,7 +53,9 @@ def replay_run_directory(folder: Path) -> Iterator[Event]:
     """
     for name in (METADATA_START, METRICS, RULES):
         if not (folder / name).exists():
-            raise RunDirectoryError(f"{folder} is no run directory: it has no {name}")
+            inside = folder / DEFAULT_FOLDER
+            guess = f"; did you mean {inside}?" if (inside / METADATA_START).exists() else ""
+            raise RunDirectoryError(f"{folder} is no run directory: it has no {name}{guess}")
     bundle = read_recorded_rules(folder)
     engine = Engine(bundle.rules, read_run_description(folder))
     yield from replay(read_metrics(folder / METRICS), engine)

@@ -9,16 +9,16 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from post_training_toolkit.engine.containment import Containment
+from post_training_toolkit.engine.run_files import DEFAULT_FOLDER
+from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
 from post_training_toolkit.ptt_trl.run_description import describe_run
 from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
 from post_training_toolkit.ptt_trl.session import RunSession
-from post_training_toolkit.ptt_trl.stop import StopDecision, agree, parse_stop_on
+from post_training_toolkit.ptt_trl.stop import StopDecision, agree, is_distributed, parse_stop_on
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.sources import default_sources, expand_path, read_file
 
 PathLike = str | Path
-# Inside the trainer's output_dir unless run_dir says otherwise.
-_DEFAULT_RUN_DIR = "ptt"
 
 
 class DiagnosticsCallback(TrainerCallback):
@@ -58,6 +58,8 @@ class DiagnosticsCallback(TrainerCallback):
         self._run_dir = Path(run_dir) if run_dir is not None else None
         self._containment = Containment()
         self._session: RunSession | None = None
+        self._decision = StopDecision.CONTINUE
+        self._logged_since_agreement = False
 
     def on_train_begin(
         self,
@@ -69,6 +71,8 @@ class DiagnosticsCallback(TrainerCallback):
         """Open the run directory; only the first process writes."""
         self._containment = Containment()
         self._session = None
+        self._decision = StopDecision.CONTINUE
+        self._logged_since_agreement = False
         if state.is_world_process_zero:
             self._session = self._containment.run("start", self._open_session, args, state, kwargs)
 
@@ -80,21 +84,43 @@ class DiagnosticsCallback(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Feed one logged row to the rules, and stop all processes together if they ask for it."""
-        decision = StopDecision.CONTINUE
+        """Feed one logged row to the rules, and stop if one of them asks for it."""
         if self._session is not None and logs:
             model = kwargs.get("model")
-            logged = self._containment.run(
+            decided = self._containment.run(
                 "log", self._session.log, state.global_step, state.epoch, logs, model
             )
-            decision = logged or StopDecision.CONTINUE
-        if self._stop_policy is None:
+            self._decision = max(self._decision, decided or StopDecision.CONTINUE)
+        if self._stop_policy is not None and not is_distributed():
+            self._carry_out(control)
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """With several processes, take the decision on the last log to all of them."""
+        # A log can be a single rank's own affair; the end of a step is not, and every rank sees
+        # the same flags there. Outside containment, since a rank that stays away blocks the others.
+        if self._stop_policy is None or not is_distributed():
             return
-        # Outside containment and on every rank, since a rank that stays away blocks the others.
-        decision = agree(decision, args.device)
-        if decision is not StopDecision.CONTINUE:
-            control.should_training_stop = True
-            control.should_save = decision is StopDecision.SAVE_AND_STOP
+        if self._logged_since_agreement:
+            self._decision = agree(self._decision, args.device)
+            self._carry_out(control)
+        self._logged_since_agreement = control.should_log or control.should_evaluate
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Keep a save at the end of the epoch from undoing a stop without saving."""
+        if self._decision is StopDecision.STOP_WITHOUT_SAVING:
+            control.should_save = False
 
     def on_save(
         self,
@@ -103,7 +129,7 @@ class DiagnosticsCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Remember the checkpoint that a stop asked for."""
+        """Remember the checkpoint: it may be the last good one."""
         if self._session is not None:
             self._containment.run("save", self._session.note_checkpoint, state.global_step)
 
@@ -124,12 +150,22 @@ class DiagnosticsCallback(TrainerCallback):
     ) -> RunSession:
         output_dir = Path(args.output_dir or ".")
         session = RunSession(
-            directory=claim_run_directory(self._run_dir or output_dir / _DEFAULT_RUN_DIR),
+            directory=claim_run_directory(self._run_dir or output_dir / DEFAULT_FOLDER),
             bundle=self._bundle,
             run=describe_run(args, state),
-            output_dir=output_dir,
+            checkpoints=Checkpoints(
+                output_dir, args.save_total_limit, [state.global_step] if state.global_step else []
+            ),
             stop_policy=self._stop_policy,
             containment=self._containment,
         )
         session.begin(state.global_step, given.get("model"), given.get("processing_class"))
         return session
+
+    def _carry_out(self, control: TrainerControl) -> None:
+        if self._decision is not StopDecision.CONTINUE:
+            control.should_training_stop = True
+            control.should_save = self._decision is StopDecision.SAVE_AND_STOP
+        if self._decision is StopDecision.SAVE_AND_STOP:
+            # Once is enough; not to save, on the other hand, holds to the end.
+            self._decision = StopDecision.CONTINUE

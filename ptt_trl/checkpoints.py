@@ -1,35 +1,42 @@
-"""Finds a trainer's checkpoints and tells whether weights are worth saving."""
+"""Knows the checkpoints of this run, and whether weights are worth saving."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-_CHECKPOINT = re.compile(rf"{PREFIX_CHECKPOINT_DIR}-(\d+)")
 
+@dataclass(slots=True)
+class Checkpoints:
+    """The checkpoints that this run saved, or began from; others in the folder are not its own.
 
-def checkpoint_path(output_dir: Path, step: int) -> Path:
-    """Return where a trainer saves its checkpoint of a step."""
-    return output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"
-
-
-def last_checkpoint_before(output_dir: Path, step: int) -> Path | None:
-    """Return the newest checkpoint saved before a step, or None.
-
-    The step's own checkpoint holds weights that the step has already changed, and is not counted.
+    ``limit`` is the trainer's ``save_total_limit``: older ones are deleted beyond it.
     """
-    found = {}
-    if output_dir.is_dir():
-        for entry in output_dir.iterdir():
-            match = _CHECKPOINT.fullmatch(entry.name)
-            if match and int(match[1]) < step:
-                found[int(match[1])] = entry
-    return found[max(found)] if found else None
+
+    output_dir: Path
+    limit: int | None = None
+    steps: list[int] = field(default_factory=list)
+
+    def path(self, step: int) -> Path:
+        """Return where the trainer saves the checkpoint of a step."""
+        return self.output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"
+
+    def last_sound(self, step: int) -> int | None:
+        """Return the step of the newest checkpoint, still there, that is not newer than a step."""
+        sound = [each for each in self.steps if each <= step and self.path(each).is_dir()]
+        return max(sound, default=None)
+
+    def saving_would_delete(self, step: int) -> bool:
+        """Return whether one more checkpoint would push that of a step over the limit."""
+        if self.limit is None or self.limit <= 0:
+            return False
+        kept = sorted(each for each in self.steps if self.path(each).is_dir())
+        return step not in kept[-(self.limit - 1) :] if self.limit > 1 else True
 
 
 def weights_are_finite(model: torch.nn.Module) -> bool:
-    """Return whether every parameter holds finite numbers only."""
+    """Return whether every parameter, as far as this process holds it, has finite numbers only."""
     return all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())

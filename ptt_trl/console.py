@@ -18,6 +18,9 @@ _MAX_WIDTH = 120
 class Console:
     """Writes plain lines past progress bars, so that neither breaks the other."""
 
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
     def tell(self, text: str) -> None:
         """Write one note, wrapped to the terminal."""
         self._write([(_PREFIX, text)])
@@ -26,22 +29,22 @@ class Console:
         """Write what happened to an insight: one paragraph when it fires, one line when it ends."""
         match event:
             case InsightFired():
-                self._write(
-                    [
-                        (
-                            _PREFIX,
-                            f"{event.severity.upper()} at step {event.step}: {event.message}",
-                        ),
-                        (f"{_INDENT}rule: ", event.rule),
-                        *((f"{_INDENT}do: ", advice) for advice in event.remediation),
-                        *((f"{_INDENT}source: ", citation) for citation in event.citations),
-                    ]
-                )
+                headline = f"{event.severity.upper()} at step {event.step}: {event.message}"
+                self._write([(_PREFIX, headline), *self._background(event)])
             case InsightClosed(resolved=True):
                 held = f"it held from step {event.first_step} to {event.last_step}"
                 self.tell(f"resolved at step {event.step}: {event.rule} ({held})")
             case InsightClosed():
                 self.tell(f"{event.rule} still held when the run ended")
+
+    def _background(self, event: InsightFired) -> list[tuple[str, str]]:
+        """Return rule, remedies and sources; of a rule that was told before, only its name."""
+        lines = [(f"{_INDENT}rule: ", event.rule)]
+        if event.rule not in self._told:
+            self._told.add(event.rule)
+            lines += [(f"{_INDENT}do: ", advice) for advice in event.remediation]
+            lines += [(f"{_INDENT}source: ", citation) for citation in event.citations]
+        return lines
 
     def _write(self, paragraphs: list[tuple[str, str]]) -> None:
         width = min(max(shutil.get_terminal_size().columns - 1, _MIN_WIDTH), _MAX_WIDTH)

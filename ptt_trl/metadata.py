@@ -57,6 +57,7 @@ def final_metadata(
     logged_rows: int,
     stop: StopOutcome | None,
     events: Iterable[Event],
+    rules_judged: int,
     not_run: Iterable[NotRun],
     containment: Containment,
 ) -> dict[str, Any]:
@@ -71,13 +72,15 @@ def final_metadata(
     ]
     return {
         "version": _VERSION,
-        "status": "stopped" if stop else "completed",
+        # A rule may ask for a stop at the last step, which ends nothing early.
+        "status": "stopped" if stop and step != run.max_steps else "completed",
         "last_step": step,
         "max_steps": run.max_steps,
         "logged_rows": logged_rows,
         "ended_at": _now(),
         "stop": asdict(stop) if stop else None,
         "insights": insights,
+        "rules_judged": rules_judged,
         "not_run": [asdict(each) for each in not_run],
         "failures": [asdict(each) for each in containment.failures.values()],
     }

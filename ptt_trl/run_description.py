@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
-import orjson
 from transformers import TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
 
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
+
+# Names under which users put what must not be written down, such as model_init_kwargs["token"].
+_SECRET = re.compile(r"(?i)(^|_)(token|secret|password|passwd|api_?key|credentials?)$")
+_MASK = "<masked>"
+# JSON readers agree on integers of 64 bits.
+_LARGEST_INTEGER = 2**63
 
 
 def describe_run(arguments: TrainingArguments, state: TrainerState) -> RunDescription:
@@ -24,16 +30,32 @@ def describe_run(arguments: TrainingArguments, state: TrainerState) -> RunDescri
 
 
 def plain_configuration(arguments: TrainingArguments) -> dict[str, Any]:
-    """Return the arguments as they read back from JSON; secrets are masked by transformers."""
-    data = {
-        **arguments.to_dict(),  # type: ignore[no-untyped-call]
-        "world_size": arguments.world_size,
-    }
-    # The way through JSON makes live and replayed configuration the same values.
-    plain: dict[str, Any] = orjson.loads(
-        orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS)
-    )
+    """Return the arguments as plain JSON values, with secrets masked at every level.
+
+    What JSON cannot hold becomes text, so that live and replayed configuration are the same.
+    """
+    data: dict[str, Any] = arguments.to_dict()  # type: ignore[no-untyped-call]
+    plain: dict[str, Any] = _plain({**data, "world_size": arguments.world_size})
     return plain
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                str(key): _MASK if each and _SECRET.search(str(key)) else _plain(each)
+                for key, each in value.items()
+            }
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case bool() | None:
+            return value
+        case int() if abs(value) < _LARGEST_INTEGER:
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+        case _:
+            return str(value)
 
 
 def _logging_steps(arguments: TrainingArguments, state: TrainerState) -> int | None:

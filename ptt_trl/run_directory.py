@@ -55,7 +55,7 @@ class RunDirectory:
         folder.mkdir(exist_ok=True)
         for number, source in enumerate(bundle.sources, start=1):
             stem = Path(source.name.rpartition(":")[2]).stem
-            write_atomically(folder / f"{number:02}-{stem}.yaml", source.text)
+            write_atomically(folder / f"{number:03}-{stem}.yaml", source.text)
 
     def write_report(self, text: str) -> None:
         """Write the report for people."""
@@ -65,8 +65,13 @@ class RunDirectory:
     def _append(self, name: str, line: bytes) -> None:
         # Opened for each line: one log is seconds of training, and a folder that is moved away or
         # a full disk then costs a line, not the rest of the file.
-        with (self.path / name).open("ab") as file:
-            file.write(line)
+        with (self.path / name).open("ab", buffering=0) as file:
+            before = file.tell()
+            written = file.write(line)
+            if written != len(line):
+                # A torn line would swallow the next one.
+                file.truncate(before)
+                raise OSError(f"only {written} of {len(line)} bytes could be written to {name}")
 
     def _write_json(self, name: str, data: dict[str, Any]) -> None:
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,11 +20,7 @@ from post_training_toolkit.engine.metrics_file import (
     metrics_line,
 )
 from post_training_toolkit.engine.run import RunDescription
-from post_training_toolkit.ptt_trl.checkpoints import (
-    checkpoint_path,
-    last_checkpoint_before,
-    weights_are_finite,
-)
+from post_training_toolkit.ptt_trl.checkpoints import Checkpoints, weights_are_finite
 from post_training_toolkit.ptt_trl.console import Console
 from post_training_toolkit.ptt_trl.metadata import final_metadata, start_metadata
 from post_training_toolkit.ptt_trl.report import render_report
@@ -47,14 +42,14 @@ class RunSession:
         directory: RunDirectory,
         bundle: RuleBundle,
         run: RunDescription,
-        output_dir: Path,
+        checkpoints: Checkpoints,
         stop_policy: StopPolicy | None,
         containment: Containment,
     ) -> None:
         self._directory = directory
         self._bundle = bundle
         self._run = run
-        self._output_dir = output_dir
+        self._checkpoints = checkpoints
         self._stop_policy = stop_policy
         self._containment = containment
         self._engine = Engine(bundle.rules, run, containment)
@@ -89,10 +84,13 @@ class RunSession:
         if self._stop_policy is None or self._stopped_by is not None:
             return StopDecision.CONTINUE
         self._stopped_by = self._stop_policy.choose(events)
-        return self._stop(model) if self._stopped_by else StopDecision.CONTINUE
+        if self._stopped_by is None:
+            return StopDecision.CONTINUE
+        return self._stop(self._stopped_by, model)
 
     def note_checkpoint(self, step: int) -> None:
-        """Remember the checkpoint that a stop asked for."""
+        """Remember a checkpoint that the trainer saved."""
+        self._checkpoints.steps.append(step)
         if self._stopped_by is not None:
             self._saved_at = step
 
@@ -114,11 +112,14 @@ class RunSession:
             self._containment.run("insights file", self._append_insight, event)
             self._containment.run("console", self._console.show, event)
 
-    def _stop(self, model: torch.nn.Module | None) -> StopDecision:
+    def _stop(self, by: InsightFired, model: torch.nn.Module | None) -> StopDecision:
         if model is not None:
             finite = self._containment.run("weights check", weights_are_finite, model)
             # An unanswered check counts as finite: a checkpoint too many does no harm.
             self._weights_finite = finite is not False
+        good = self._checkpoints.last_sound(by.last_sound_step)
+        if good is not None and self._checkpoints.saving_would_delete(good):
+            return StopDecision.STOP_WITHOUT_SAVING
         if self._weights_finite:
             return StopDecision.SAVE_AND_STOP
         return StopDecision.STOP_WITHOUT_SAVING
@@ -127,10 +128,7 @@ class RunSession:
         by = self._stopped_by
         if by is None:
             return None
-        # A row covers the steps since the log before it, so the trouble may be that much older.
-        begin = by.first_step - (self._run.logging_steps or 1) + 1
-        good = last_checkpoint_before(self._output_dir, begin)
-        saved = checkpoint_path(self._output_dir, self._saved_at) if self._saved_at else None
+        good = self._checkpoints.last_sound(by.last_sound_step)
         return StopOutcome(
             insight=by.insight,
             rule=by.rule,
@@ -139,9 +137,12 @@ class RunSession:
             fired_at_step=by.step,
             ended_at_step=step,
             weights_finite=self._weights_finite,
-            saved_checkpoint=str(saved) if saved else None,
-            last_good_checkpoint=str(good) if good else None,
+            saved_checkpoint=self._checkpoint_name(self._saved_at),
+            last_good_checkpoint=self._checkpoint_name(good),
         )
+
+    def _checkpoint_name(self, step: int | None) -> str | None:
+        return None if step is None else str(self._checkpoints.path(step))
 
     def _append_metrics(self, entry: MetricsEntry) -> None:
         self._directory.append_metrics(metrics_line(entry))
@@ -162,6 +163,7 @@ class RunSession:
             logged_rows=self._logged_rows,
             stop=self._stop_outcome(step),
             events=self._events,
+            rules_judged=self._engine.rules_judged,
             not_run=self._engine.coverage(),
             containment=self._containment,
         )
@@ -180,8 +182,10 @@ class RunSession:
 
     def _say_goodbye(self, step: int) -> None:
         outcome = self._stop_outcome(step)
-        came_of_it = f"{outcome}" if outcome else f"{_summary(self._events)};"
-        self._console.tell(f"{came_of_it} report: {self._directory.report}")
+        came_of_it = str(outcome) if outcome else f"{_summary(self._events)};"
+        report = self._directory.report
+        where = f"report: {report}" if report.exists() else "the report could not be written"
+        self._console.tell(f"{came_of_it} {where}")
 
 
 def _summary(events: list[Event]) -> str:

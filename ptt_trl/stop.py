@@ -43,7 +43,7 @@ class StopOutcome:
     """How a stop went: what asked for it, and what can be gone back to.
 
     ``saved_checkpoint`` holds the state at the stop, ``last_good_checkpoint`` is the newest one
-    from before the trouble; None where there is none.
+    from before the data that showed the trouble; None where there is none.
     """
 
     insight: str
@@ -66,6 +66,8 @@ class StopOutcome:
             text += f" The state at the stop is in {self.saved_checkpoint}."
         elif not self.weights_finite:
             text += " Nothing was saved, because the weights are no longer finite."
+        elif self.last_good_checkpoint:
+            text += " Nothing was saved: save_total_limit would have deleted the last good one."
         if self.last_good_checkpoint:
             good = self.last_good_checkpoint
             return f"{text} The last checkpoint before the trouble is {good}."
@@ -89,13 +91,16 @@ def parse_stop_on(stop_on: str | None) -> StopPolicy | None:
         raise ValueError(f"stop_on cannot be {stop_on!r}{guess}") from None
 
 
+def is_distributed() -> bool:
+    """Return whether several processes train together."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def agree(decision: StopDecision, device: torch.device) -> StopDecision:
-    """Return rank 0's decision on every rank; every rank must call this at the same log.
+    """Return rank 0's decision on every rank; every rank must call this at the same step.
 
     Only rank 0 diagnoses. A rank that stopped alone would leave the others waiting for ever.
     """
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return decision
     shared = torch.tensor([int(decision)], device=device)
     torch.distributed.broadcast(shared, src=0)
     return StopDecision(int(shared.item()))

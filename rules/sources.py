@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
@@ -35,6 +36,21 @@ def read_pack(name: str) -> Source:
 def default_sources() -> tuple[Source, ...]:
     """Read what ``pack:default`` stands for: every pack, since rules choose their own trainers."""
     return tuple(read_pack(name) for name in pack_names())
+
+
+def shipped_beside(own: Iterable[Source]) -> list[Source]:
+    """Read the shipped packs, but for those that are among a user's own files.
+
+    That is so where somebody checks the packs themselves by their path.
+    """
+    folder = files("post_training_toolkit.rules") / "packs"
+    paths = {Path(source.name).resolve() for source in own if source.folder is not None}
+    return [
+        source
+        for source in default_sources()
+        if Path(str(folder / f"{source.name.removeprefix(PACK_PREFIX)}.yaml")).resolve()
+        not in paths
+    ]
 
 
 def read_file(path: Path) -> Source:

@@ -22,9 +22,9 @@ def main() -> None:
 
     \b
     Examples:
-      ptt-rules validate my_rules.yaml     check one file
-      ptt-rules validate rules/ --strict   check a folder in CI
-      ptt-rules replay my_run/             print the insights of a recorded run again
+      ptt-rules validate my_rules.yaml          check one file
+      ptt-rules validate team_rules/ --strict   check a folder in CI
+      ptt-rules replay my_run/ptt               print the insights of a recorded run again
     """  # noqa: D301 - click looks for the character itself
 
 

@@ -23,7 +23,7 @@ def replay(run_dir: Path) -> None:
 
     \b
     Example:
-      ptt-rules replay my_run/ | diff - my_run/insights.jsonl
+      ptt-rules replay my_run/ptt | diff - my_run/ptt/insights.jsonl
     """  # noqa: D301 - click looks for the character itself
     # river takes a while to import, which --help should not.
     from post_training_toolkit.engine.insights_file import insight_line

@@ -12,7 +12,12 @@ from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.lint import lint_rule
 from post_training_toolkit.rules.model import Source
 from post_training_toolkit.rules.problem import InvalidRulesError
-from post_training_toolkit.rules.sources import default_sources, expand_path, read_file
+from post_training_toolkit.rules.sources import (
+    default_sources,
+    expand_path,
+    read_file,
+    shipped_beside,
+)
 
 
 @click.command()
@@ -21,18 +26,20 @@ from post_training_toolkit.rules.sources import default_sources, expand_path, re
 def validate(paths: tuple[Path, ...], strict: bool) -> None:
     """Check rule files; every mistake of every file is reported at once, with its place.
 
-    PATH is a rule file or a folder of them; several files are checked together, so that an id used
-    twice is found. Without a PATH the shipped packs are checked. Findings are things that are valid
-    but probably not meant, such as a metric that no trainer logs.
+    PATH is a rule file or a folder of them. They are checked together and with the shipped packs,
+    as DiagnosticsCallback loads them, so that an id used twice is found. Without a PATH the shipped
+    packs are checked. Findings are things that are valid but probably not meant, such as a metric
+    that no trainer logs.
 
     \b
     Examples:
       ptt-rules validate my_rules.yaml
-      ptt-rules validate rules/ more_rules.yaml --strict
+      ptt-rules validate team_rules/ more_rules.yaml --strict
     """  # noqa: D301 - click looks for the character itself
     sources = _sources(paths)
     try:
-        bundle = load_bundle(sources)
+        # As the callback does: the shipped rules first, which these files join or change.
+        bundle = load_bundle([*shipped_beside(sources), *sources])
     except InvalidRulesError as error:
         for problem in error.problems:
             click.echo(str(problem))

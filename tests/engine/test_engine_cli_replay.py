@@ -45,7 +45,7 @@ def test_a_run_without_insights_prints_nothing(write_run: WriteRun) -> None:
         ("metrics.jsonl", None, "{folder} is no run directory: it has no metrics.jsonl"),
         ("metrics.jsonl", "{{}}\n", "{folder}/metrics.jsonl:1: no metrics line; expected an"),
         ("run_metadata_start.json", "{{", "{folder}/run_metadata_start.json is no start metadata"),
-        ("rules/01-common.yaml", "[", "{folder}/rules/01-common.yaml:2:1: not valid YAML"),
+        ("rules/001-common.yaml", "[", "{folder}/rules/001-common.yaml:2:1: not valid YAML"),
     ],
 )
 def test_a_broken_run_directory_is_invalid_input(

@@ -176,8 +176,8 @@ def test_an_unknown_option_is_wrong_usage() -> None:
     [
         (["--help"], "  ptt-rules validate my_rules.yaml"),
         (["-h"], "  ptt-rules replay my_run/"),
-        (["validate", "--help"], "  ptt-rules validate rules/ more_rules.yaml --strict"),
-        (["replay", "-h"], "  ptt-rules replay my_run/ | diff - my_run/insights.jsonl"),
+        (["validate", "--help"], "  ptt-rules validate team_rules/ more_rules.yaml --strict"),
+        (["replay", "-h"], "  ptt-rules replay my_run/ptt | diff - my_run/ptt/insights.jsonl"),
     ],
 )
 def test_every_help_text_has_an_example_on_a_line_of_its_own(

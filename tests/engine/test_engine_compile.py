@@ -59,6 +59,17 @@ def test_a_best_so_far_belongs_to_one_rule_and_is_not_fed_with_the_metric(
 
 
 @pytest.mark.parametrize(
+    ("max_steps", "logging_steps", "planned"),
+    [(100, 1, 100), (100, 10, 10), (105, 10, 10), (3, 10, 1), (None, 1, None), (100, None, None)],
+)
+def test_a_run_plans_one_log_every_so_many_steps_and_at_least_one(
+    max_steps: int | None, logging_steps: int | None, planned: int | None
+) -> None:
+    run = RunDescription(None, {}, max_steps, logging_steps)
+    assert run.planned_logs == planned
+
+
+@pytest.mark.parametrize(
     ("window", "max_steps", "logging_steps", "size"),
     [
         ("20", 1000, 1, 20),
@@ -84,7 +95,7 @@ def test_a_window_is_a_share_of_the_planned_logs_within_its_bounds(
         run=RunDescription(None, {}, max_steps, logging_steps),
     )
     assert _kinds(rules) == {"x": [f"Mean({size})"]}
-    assert rules.detectors[0].windows == {"x": size}
+    assert rules.detectors[0].checks[0].window == size
 
 
 @pytest.mark.parametrize(

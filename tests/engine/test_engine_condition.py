@@ -160,7 +160,8 @@ def _check(value: float | None) -> ValueCheck:
     statistic = Last(1)
     if value is not None:
         statistic.update(value)
-    return ValueCheck("x", None, Limits(Comparison.ABOVE, "above 0.5", low=0.5), statistic)
+    limits = Limits(Comparison.ABOVE, "above 0.5", low=0.5)
+    return ValueCheck("x", None, limits, statistic, window=1)
 
 
 @pytest.mark.parametrize(

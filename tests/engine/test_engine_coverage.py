@@ -24,6 +24,8 @@ BOTH = "all: [{metric: x, threshold: {above: 1}}, {metric: y, threshold: {above:
         (MEAN, [{"x": 0}] * 3, None),
         (MEAN, [], "x was never logged"),
         (MEAN, [{"y": 0}], "x was never logged"),
+        (MEAN, [{"x": float("nan")}, {"x": None}], "x was never logged as a finite number"),
+        (BOTH, [{"x": float("nan")}], "y was never logged"),
         (MEAN, [{"x": 0}], "1 observation did not fill its windows and its waiting time"),
         (MEAN, [{"x": 0}] * 2, "2 observations did not fill its windows and its waiting time"),
         (BOTH, [{"x": 0, "y": 0}], None),

@@ -37,6 +37,7 @@ fired = st.builds(
     severity=severities,
     step=steps,
     first_step=steps,
+    last_sound_step=steps,
     metric=texts,
     value=numbers,
     reference=numbers,
@@ -69,6 +70,7 @@ FIRED = InsightFired(
     severity=Severity.HIGH,
     step=5,
     first_step=4,
+    last_sound_step=3,
     metric="x",
     value=float("nan"),
     reference=None,
@@ -96,7 +98,7 @@ def strictly(line: bytes) -> Any:
 def test_the_lines_of_an_episode() -> None:
     assert insight_line(FIRED).decode() == (
         '{"event":"fired","insight":"a#1","rule":"a","title":"A title","severity":"high","step":5,'
-        '"first_step":4,"metric":"x","value":"NaN","reference":null,"ratio":"-Infinity",'
+        '"first_step":4,"last_sound_step":3,"metric":"x","value":"NaN","reference":null,"ratio":"-Infinity",'
         '"threshold":"above 1","message":"a message","remediation":["do this"],"citations":[],'
         '"threshold_origin":"empirical","detects":["loss_spike"],'
         '"evidence":{"x":[[4,1.5],[5,2.0]]}}\n'

@@ -66,6 +66,12 @@ def strictly(line: bytes) -> Any:
             LoggedRow(3, None, admit({"a": {"b": 1}}), time=2.5),
             '{"step":3,"epoch":null,"logs":{"a/b":1.0},"time":2.5}',
         ),
+        (
+            # What is missing is a set, whose order would differ from run to run.
+            LoggedRow(3, None, admit(dict.fromkeys("dacfbe"))),
+            '{"step":3,"epoch":null,"logs":'
+            '{"a":null,"b":null,"c":null,"d":null,"e":null,"f":null}}',
+        ),
         (Milestone("train_begin", 0, 100), '{"event":"train_begin","step":0,"max_steps":100}'),
         (Milestone("train_end", 9, time=2.5), '{"event":"train_end","step":9,"time":2.5}'),
     ],

@@ -158,6 +158,8 @@ def test_an_insight_says_all_there_is_to_say(load_rules: LoadRules) -> None:
         severity=Severity.CRITICAL,
         step=50,
         first_step=40,
+        # The window of two that first held looks at steps 30 and 40.
+        last_sound_step=20,
         metric="x",
         value=1.0,
         reference=8.0,
@@ -241,3 +243,15 @@ def test_a_message_about_two_windows_of_a_metric_shows_the_first(load_rules: Loa
     engine = Engine(load_rules(rule), RunDescription())
     events = [event for _ in range(3) for event in engine.observe(1, admit({"x": 2}))]
     assert [event.message for event in events if isinstance(event, InsightFired)] == ["over 2"]
+
+
+def test_what_fires_because_nothing_holds_speaks_of_its_first_metric(load_rules: LoadRules) -> None:
+    rule = """
+    all:
+      - not: {metric: x, threshold: {above: 5}}
+      - not: {metric: y, threshold: {above: 5}}
+    """
+    engine = Engine(load_rules(rule), RunDescription())
+    [fired] = engine.observe(1, admit({"y": 2, "x": 1}))
+    assert isinstance(fired, InsightFired)
+    assert (fired.metric, fired.value, fired.threshold) == ("x", 1.0, "above 5")

@@ -151,7 +151,7 @@ def test_the_rules_as_they_were_then_decide(write_run: Callable[..., Path]) -> N
     assert [event.severity for event in events if event.rule == "dpo_loss_random"] == ["low", "low"]
     assert "nan_hidden_by_filter" not in {event.rule for event in events}
     assert [path.name for path in sorted((folder / "rules").iterdir())] == [
-        f"{number:02}-{name}.yaml" for number, name in enumerate([*pack_names(), "own"], start=1)
+        f"{number:03}-{name}.yaml" for number, name in enumerate([*pack_names(), "own"], start=1)
     ]
     assert len(read_recorded_rules(folder).sources) == len(pack_names()) + 1
 
@@ -191,7 +191,12 @@ def test_a_folder_without_one_of_its_files_is_no_run_directory(
         ("run_metadata_start.json", "{}", RunDirectoryError, "(KeyError: 'trainer')"),
         ("run_metadata_start.json", "[1]", RunDirectoryError, "json is no start metadata"),
         ("metrics.jsonl", "{}\n", MetricsFileError, "metrics.jsonl:1: no metrics line"),
-        ("rules/01-common.yaml", "rules: 5", InvalidRulesError, "01-common.yaml:1:8: 'rules' must"),
+        (
+            "rules/001-common.yaml",
+            "rules: 5",
+            InvalidRulesError,
+            "001-common.yaml:1:8: 'rules' must",
+        ),
     ],
 )
 def test_a_broken_file_is_named(

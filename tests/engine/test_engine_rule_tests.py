@@ -155,6 +155,30 @@ def test_a_test_passes_only_if_everything_it_says_is_so(
         assert difference.endswith("got: ['a at 3 (high, resolved 4): 5.0 is high']")
 
 
+def test_a_difference_shows_silence_as_such(load_rules: LoadRules, tmp_path: Path) -> None:
+    text = (
+        "version: 1\ntests:\n"
+        "  - {name: quiet, trainer: sft, series: {x: 0.0x2}, expect: [{rule: a, step: 1}]}\n"
+        "  - {name: loud, trainer: sft, series: {x: 5x2}, expect: []}\n"
+    )
+    quiet, loud = load_rule_tests(_file(tmp_path, text))
+    missed, unexpected = (str(run_rule_test(test, load_rules(HIGH))) for test in (quiet, loud))
+    assert "expected: [ExpectedInsight(rule='a', step=1," in missed
+    assert missed.endswith("got: silence")
+    assert "expected: silence\n  got: ['a at 2 " in unexpected
+
+
+def test_a_series_may_end_early_and_have_holes(load_rules: LoadRules, tmp_path: Path) -> None:
+    """A step at which a metric is not logged is no observation of it."""
+    text = (
+        "version: 1\ntests:\n  - {name: holes, trainer: sft, series: {y: 1x2, x: 0 5 _ _ 5}, "
+        "expect: [{rule: a, step: 5}]}\n"
+    )
+    [test] = load_rule_tests(_file(tmp_path, text))
+    assert test.max_steps == 5
+    assert run_rule_test(test, load_rules(HIGH)) is None
+
+
 def test_an_episode_open_at_the_end_is_not_resolved(load_rules: LoadRules, tmp_path: Path) -> None:
     text = (
         "version: 1\ntests:\n  - {name: stays, trainer: sft, series: {x: 5x3}, "

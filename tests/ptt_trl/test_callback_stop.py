@@ -12,6 +12,21 @@ from transformers import TrainerCallback
 
 from post_training_toolkit import DiagnosticsCallback
 
+LATE_RULE = """
+version: 1
+rules:
+  - id: late
+    title: Fires at step 14
+    after: {steps: 14}
+    metric: loss
+    threshold: {above: 0}
+    severity: high
+    detects: [loss_plateau]
+    message: late
+    remediation: [Nothing.]
+    citation: []
+    threshold_origin: empirical
+"""
 BROKEN = {"learning_rate": 1e-9, "max_steps": 40}
 
 
@@ -51,7 +66,8 @@ def test_stop_on_high_ends_the_broken_run_early_and_says_so(
     assert final["stop"]["weights_finite"] is True
     assert final["stop"]["saved_checkpoint"] == str(tmp_path / f"checkpoint-{stopped_at}")
     assert Path(final["stop"]["saved_checkpoint"], "model.safetensors").exists()
-    assert final["stop"]["last_good_checkpoint"] == str(tmp_path / "checkpoint-5")
+    # The trouble was there from the start: no checkpoint is from before it.
+    assert final["stop"]["last_good_checkpoint"] is None
 
     report = (tmp_path / "ptt" / "reports" / "run_report.md").read_text()
     assert "**Status:** Stopped" in report
@@ -122,3 +138,50 @@ def test_a_row_over_several_steps_does_not_vouch_for_a_checkpoint_within_it(
 def test_an_unknown_severity_is_refused_before_training() -> None:
     with pytest.raises(ValueError, match="stop_on cannot be 'hihg'; did you mean 'high'"):
         DiagnosticsCallback(stop_on="hihg")
+
+
+def test_a_save_at_the_end_of_the_epoch_does_not_undo_a_stop_without_saving(
+    run_dpo: Any, tmp_path: Path
+) -> None:
+    run_dpo(
+        tmp_path,
+        PoisonWeights(step=60),
+        DiagnosticsCallback(stop_on="critical"),
+        max_steps=-1,
+        num_train_epochs=2,
+        save_strategy="epoch",
+        save_total_limit=1,
+    )
+    # 400 examples in batches of 8: the first epoch ends, soundly, at step 50.
+    stop = _final(tmp_path)["stop"]
+    assert stop["fired_at_step"] == 61
+    assert stop["last_good_checkpoint"] == str(tmp_path / "checkpoint-50")
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-50"]
+
+
+def test_the_state_at_the_stop_is_not_saved_over_the_last_good_checkpoint(
+    run_dpo: Any, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(LATE_RULE)
+    run_dpo(
+        tmp_path,
+        DiagnosticsCallback(stop_on="high", rules=rules),
+        save_strategy="steps",
+        save_steps=10,
+        save_total_limit=1,
+    )
+    stop = _final(tmp_path)["stop"]
+    assert (stop["rule"], stop["fired_at_step"]) == ("late", 14)
+    assert stop["saved_checkpoint"] is None
+    assert stop["last_good_checkpoint"] == str(tmp_path / "checkpoint-10")
+    assert Path(stop["last_good_checkpoint"], "model.safetensors").exists()
+    report = (tmp_path / "ptt" / "reports" / "run_report.md").read_text()
+    assert "save_total_limit would have deleted the last good one" in report
+
+
+def test_a_stop_asked_for_at_the_last_step_ends_nothing_early(run_dpo: Any, tmp_path: Path) -> None:
+    run_dpo(tmp_path, PoisonWeights(step=9), DiagnosticsCallback(stop_on="high"), max_steps=10)
+    final = _final(tmp_path)
+    assert final["status"] == "completed"
+    assert final["stop"]["fired_at_step"] == 10

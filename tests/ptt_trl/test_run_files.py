@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.metrics_file import LoggedRow, Milestone
 from post_training_toolkit.ptt_trl.atomic_write import write_atomically
-from post_training_toolkit.ptt_trl.checkpoints import last_checkpoint_before, weights_are_finite
+from post_training_toolkit.ptt_trl.checkpoints import Checkpoints, weights_are_finite
 from post_training_toolkit.ptt_trl.report import summarise_metrics
 from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
 
@@ -53,12 +55,46 @@ def test_a_folder_without_a_run_in_it_is_used(tmp_path: Path) -> None:
     assert claim_run_directory(tmp_path).path == tmp_path
 
 
-def test_the_last_checkpoint_before_a_step(tmp_path: Path) -> None:
-    for name in ("checkpoint-5", "checkpoint-10", "checkpoint-100", "checkpoint-x", "other-7"):
-        (tmp_path / name).mkdir()
-    assert last_checkpoint_before(tmp_path, 100) == tmp_path / "checkpoint-10"
-    assert last_checkpoint_before(tmp_path, 5) is None
-    assert last_checkpoint_before(tmp_path / "absent", 5) is None
+def test_only_checkpoints_of_this_run_count(tmp_path: Path) -> None:
+    for step in (5, 10, 15, 99):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    checkpoints = Checkpoints(tmp_path, steps=[5, 10, 15, 20])
+    assert checkpoints.last_sound(12) == 10
+    assert checkpoints.last_sound(10) == 10
+    assert checkpoints.last_sound(4) is None
+    # 20 was deleted since, and 99 stands there from another run.
+    assert checkpoints.last_sound(100) == 15
+
+
+@pytest.mark.parametrize(
+    ("limit", "step", "deleted"),
+    [(None, 5, False), (1, 10, True), (2, 10, False), (2, 5, True), (3, 5, False)],
+)
+def test_one_more_checkpoint_deletes_the_oldest_over_the_limit(
+    tmp_path: Path, limit: int | None, step: int, deleted: bool
+) -> None:
+    for each in (5, 10):
+        (tmp_path / f"checkpoint-{each}").mkdir()
+    checkpoints = Checkpoints(tmp_path, limit, steps=[5, 10])
+    assert checkpoints.saving_would_delete(step) is deleted
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_no_torn_one(
+    tmp_path: Path,
+) -> None:
+    directory = claim_run_directory(tmp_path)
+    directory.append_metrics(b"one\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6, limits[1]))
+    try:
+        with pytest.raises(OSError, match="only 2 of 4 bytes could be written"):
+            directory.append_metrics(b"two\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    directory.append_metrics(b"three\n")
+    assert (tmp_path / "metrics.jsonl").read_bytes() == b"one\nthree\n"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

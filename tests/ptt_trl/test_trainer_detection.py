@@ -49,3 +49,21 @@ def test_the_configuration_is_plain_json_without_secrets(tmp_path: Path) -> None
     assert configuration["team"] == "alignment"
     assert configuration["world_size"] == 1
     assert "hf_secret" not in str(configuration)
+
+
+def test_secrets_are_masked_at_every_level_and_odd_values_become_text(tmp_path: Path) -> None:
+    arguments = TeamConfig(
+        output_dir=str(tmp_path),
+        use_cpu=True,
+        report_to="none",
+        bf16=False,
+        model_init_kwargs={"token": "hf_deep", "dtype": "float32", "ids": (1, 2**70)},
+    )
+    configuration = plain_configuration(arguments)
+    assert configuration["model_init_kwargs"] == {
+        "token": "<masked>",
+        "dtype": "float32",
+        "ids": [1, str(2**70)],
+    }
+    # Not every token is a secret.
+    assert configuration["include_num_input_tokens_seen"] == "no"

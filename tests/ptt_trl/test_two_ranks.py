@@ -28,5 +28,5 @@ def test_both_ranks_stop_together_and_rank_0_alone_writes(tmp_path: Path) -> Non
     assert Path(final["stop"]["saved_checkpoint"], "model.safetensors").exists()
     # A second writer would have claimed the next free folder or doubled the rows.
     assert not (tmp_path / "ptt-2").exists()
-    rows = (tmp_path / "ptt" / "metrics.jsonl").read_text().splitlines()
-    assert len(rows) == steps[0] + 3
+    losses = (tmp_path / "ptt" / "metrics.jsonl").read_text().count('"loss":')
+    assert losses == steps[0]
