@@ -31,8 +31,9 @@ class Detector:
         self._alert = Alert(rule.required_observations, rule.keep_firing_for)
         self._primary = self.checks[0]
         self._worst: float | None = None
-        # One more than the longest window: the data of the oldest have no part in the outcome.
-        self._steps: deque[int] = deque(maxlen=max(check.window for check in self.checks) + 1)
+        # For each check the steps of its window and of one observation more: the oldest is the
+        # newest step whose data have no part in what the check says.
+        self._steps = tuple(deque[int](maxlen=check.window + 1) for check in self.checks)
         self._last_sound_step = 0
         self._evidence: dict[str, deque[tuple[int, float]]] = {
             metric: deque(maxlen=_EVIDENCE_LENGTH) for metric in self.metrics
@@ -42,11 +43,7 @@ class Detector:
         """Judge the statistics after a row was fed to them; return what changed."""
         if not any(check.wakes(row) for check in self.checks):
             return None
-        self.observations += 1
-        self._steps.append(step)
-        for metric, evidence in self._evidence.items():
-            if metric in row.values:
-                evidence.append((step, row.values[metric]))
+        self._take_note(step, row)
         met = self._condition.evaluate(row)
         if not self._gate_is_open(step):
             return None
@@ -69,6 +66,15 @@ class Detector:
         self._alert.state = AlertState.RESOLVED
         return self._closed(step, resolved=False)
 
+    def _take_note(self, step: int, row: Row) -> None:
+        self.observations += 1
+        for check, steps in zip(self.checks, self._steps, strict=True):
+            if check.wakes(row):
+                steps.append(step)
+        for metric, evidence in self._evidence.items():
+            if metric in row.values:
+                evidence.append((step, row.values[metric]))
+
     def _gate_is_open(self, step: int) -> bool:
         gate = self.rule.gate
         if self.observations < gate.after_observations or step < gate.after_steps:
@@ -82,8 +88,7 @@ class Detector:
                 (check for check in self.checks if check.reading.met), self.checks[0]
             )
             self._worst = None
-            full = len(self._steps) == self._steps.maxlen
-            self._last_sound_step = self._steps[0] if full else 0
+            self._last_sound_step = self._find_last_sound_step()
         value = self._primary.reading.value
         if value is None:
             return
@@ -95,6 +100,15 @@ class Detector:
             case _:
                 # Inside a band, or not finite, no direction is worse.
                 self._worst = None
+
+    def _find_last_sound_step(self) -> int:
+        """Return the newest step from before the data of every comparison that holds."""
+        holding = [
+            steps[0] if len(steps) == steps.maxlen else 0
+            for check, steps in zip(self.checks, self._steps, strict=True)
+            if check.reading.met
+        ]
+        return min(holding, default=0)
 
     def _fired(self, step: int) -> InsightFired:
         rule, primary = self.rule, self._primary

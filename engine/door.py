@@ -42,7 +42,7 @@ class Row:
         """
         return {
             **self.values,
-            **{key: _word(value) for key, value in self.non_finite.items()},
+            **{key: non_finite_word(value) for key, value in self.non_finite.items()},
             **dict.fromkeys(sorted(self.missing)),
             **self.texts,
         }
@@ -74,7 +74,7 @@ def admit(logs: Mapping[Any, Any]) -> Row:
             values[key] = number
         else:
             # Always the same NaN object, so that rows that hold NaN can be compared.
-            non_finite[key] = _NON_FINITE_WORDS[_word(number)]
+            non_finite[key] = _NON_FINITE_WORDS[non_finite_word(number)]
     return Row(values, non_finite, frozenset(missing), texts)
 
 
@@ -121,7 +121,12 @@ def _name(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-def _word(number: float) -> str:
+def non_finite_word(number: float) -> str:
+    """Return how the files, which are strict JSON, write a NaN or an infinity.
+
+    >>> non_finite_word(float("-inf"))
+    '-Infinity'
+    """
     if math.isnan(number):
         return "NaN"
     return "Infinity" if number > 0 else "-Infinity"

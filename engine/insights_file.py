@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from post_training_toolkit.engine.door import non_finite_word
 from post_training_toolkit.engine.event import Event, InsightClosed, InsightFired
 from post_training_toolkit.rules.severity import Severity
 
@@ -43,9 +44,8 @@ def read_insights(path: Path) -> Iterator[Event]:
 
 def _word(value: Any) -> Any:
     # JSON has no NaN; a reader must be able to tell it from a value that does not exist.
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
-    return value
+    is_non_finite = isinstance(value, float) and not math.isfinite(value)
+    return non_finite_word(value) if is_non_finite else value
 
 
 def _number(value: Any) -> float | None:

@@ -22,6 +22,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         # mkstemp makes files for their owner only; run directories are shared in teams.
         temporary.chmod(0o644)
         temporary.replace(path)
-    except BaseException:
+    finally:
+        # Gone already if it was put in place.
         temporary.unlink(missing_ok=True)
-        raise

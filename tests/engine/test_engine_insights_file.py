@@ -98,8 +98,9 @@ def strictly(line: bytes) -> Any:
 def test_the_lines_of_an_episode() -> None:
     assert insight_line(FIRED).decode() == (
         '{"event":"fired","insight":"a#1","rule":"a","title":"A title","severity":"high","step":5,'
-        '"first_step":4,"last_sound_step":3,"metric":"x","value":"NaN","reference":null,"ratio":"-Infinity",'
-        '"threshold":"above 1","message":"a message","remediation":["do this"],"citations":[],'
+        '"first_step":4,"last_sound_step":3,"metric":"x","value":"NaN","reference":null,'
+        '"ratio":"-Infinity","threshold":"above 1","message":"a message",'
+        '"remediation":["do this"],"citations":[],'
         '"threshold_origin":"empirical","detects":["loss_spike"],'
         '"evidence":{"x":[[4,1.5],[5,2.0]]}}\n'
     )

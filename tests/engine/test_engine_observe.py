@@ -233,18 +233,6 @@ def test_the_evidence_is_the_newest_ten_observations(load_rules: LoadRules) -> N
     assert fired.evidence == {"x": tuple((step, float(step)) for step in range(22, 32))}
 
 
-def test_a_message_about_two_windows_of_a_metric_shows_the_first(load_rules: LoadRules) -> None:
-    rule = """
-    all:
-      - {metric: x, statistic: mean, window: 2, threshold: {above: 1}}
-      - {metric: x, statistic: mean, window: 3, threshold: {above: 1}}
-    message: "over {window}"
-    """
-    engine = Engine(load_rules(rule), RunDescription())
-    events = [event for _ in range(3) for event in engine.observe(1, admit({"x": 2}))]
-    assert [event.message for event in events if isinstance(event, InsightFired)] == ["over 2"]
-
-
 def test_what_fires_because_nothing_holds_speaks_of_its_first_metric(load_rules: LoadRules) -> None:
     rule = """
     all:
@@ -255,3 +243,35 @@ def test_what_fires_because_nothing_holds_speaks_of_its_first_metric(load_rules:
     [fired] = engine.observe(1, admit({"y": 2, "x": 1}))
     assert isinstance(fired, InsightFired)
     assert (fired.metric, fired.value, fired.threshold) == ("x", 1.0, "above 5")
+
+
+def test_the_last_sound_step_is_from_before_every_window_that_holds(load_rules: LoadRules) -> None:
+    """Metrics that are logged at different rates fill their windows at different rates too."""
+    rule = """
+    all:
+      - {metric: x, statistic: mean, window: 2, threshold: {above: 1}}
+      - {metric: y, threshold: {above: 0}}
+    """
+    engine = Engine(load_rules(rule), RunDescription())
+    rows = [{"x": 0, "y": 1}, {"y": 1}, {"y": 1}, {"x": 5, "y": 1}, {"y": 1}, {"x": 5, "y": 1}]
+    events = [
+        event for step, row in enumerate(rows, 1) for event in engine.observe(step, admit(row))
+    ]
+    [fired] = [event for event in events if isinstance(event, InsightFired)]
+    # The mean of steps 1 and 4 is the first above 1, and nothing is older than step 1.
+    assert (fired.step, fired.last_sound_step) == (4, 0)
+
+
+def test_a_metric_that_was_never_logged_takes_no_part_in_the_last_sound_step(
+    load_rules: LoadRules,
+) -> None:
+    rule = """
+    any:
+      - {metric: x, threshold: {non_finite: true}}
+      - {metric: never, threshold: {non_finite: true}}
+    """
+    engine = Engine(load_rules(rule), RunDescription())
+    assert engine.observe(10, admit({"x": 1})) == ()
+    [fired] = engine.observe(20, admit({"x": float("nan")}))
+    assert isinstance(fired, InsightFired)
+    assert fired.last_sound_step == 10
