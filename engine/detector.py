@@ -41,9 +41,15 @@ class Detector:
 
     def observe(self, step: int, row: Row) -> Event | None:
         """Judge the statistics after a row was fed to them; return what changed."""
-        if not any(check.wakes(row) for check in self.checks):
+        woken = [
+            steps for check, steps in zip(self.checks, self._steps, strict=True) if check.wakes(row)
+        ]
+        if not woken:
             return None
-        self._take_note(step, row)
+        for steps in woken:
+            steps.append(step)
+        self.observations += 1
+        self._keep_evidence(step, row)
         met = self._condition.evaluate(row)
         if not self._gate_is_open(step):
             return None
@@ -66,11 +72,7 @@ class Detector:
         self._alert.state = AlertState.RESOLVED
         return self._closed(step, resolved=False)
 
-    def _take_note(self, step: int, row: Row) -> None:
-        self.observations += 1
-        for check, steps in zip(self.checks, self._steps, strict=True):
-            if check.wakes(row):
-                steps.append(step)
+    def _keep_evidence(self, step: int, row: Row) -> None:
         for metric, evidence in self._evidence.items():
             if metric in row.values:
                 evidence.append((step, row.values[metric]))

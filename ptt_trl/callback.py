@@ -16,7 +16,7 @@ from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
 from post_training_toolkit.ptt_trl.session import RunSession
 from post_training_toolkit.ptt_trl.stop import StopDecision, agree, is_distributed, parse_stop_on
 from post_training_toolkit.rules.bundle import load_bundle
-from post_training_toolkit.rules.sources import default_sources, expand_path, read_file
+from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
 
 PathLike = str | Path
 
@@ -53,12 +53,13 @@ class DiagnosticsCallback(TrainerCallback):
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
-        self._bundle = load_bundle([*default_sources(), *own])
+        self._bundle = load_bundle([*shipped_beside(own), *own])
         self._stop_policy = parse_stop_on(stop_on)
         self._run_dir = Path(run_dir) if run_dir is not None else None
         self._containment = Containment()
         self._session: RunSession | None = None
-        self._decision = StopDecision.CONTINUE
+        self._asked_for = StopDecision.CONTINUE
+        self._saving_forbidden = False
         self._logged_since_agreement = False
 
     def on_train_begin(
@@ -71,7 +72,8 @@ class DiagnosticsCallback(TrainerCallback):
         """Open the run directory; only the first process writes."""
         self._containment = Containment()
         self._session = None
-        self._decision = StopDecision.CONTINUE
+        self._asked_for = StopDecision.CONTINUE
+        self._saving_forbidden = False
         self._logged_since_agreement = False
         if state.is_world_process_zero:
             self._session = self._containment.run("start", self._open_session, args, state, kwargs)
@@ -90,9 +92,9 @@ class DiagnosticsCallback(TrainerCallback):
             decided = self._containment.run(
                 "log", self._session.log, state.global_step, state.epoch, logs, model
             )
-            self._decision = max(self._decision, decided or StopDecision.CONTINUE)
+            self._asked_for = max(self._asked_for, decided or StopDecision.CONTINUE)
         if self._stop_policy is not None and not is_distributed():
-            self._carry_out(control)
+            self._carry_out(self._asked_for, control)
 
     def on_step_end(
         self,
@@ -107,8 +109,7 @@ class DiagnosticsCallback(TrainerCallback):
         if self._stop_policy is None or not is_distributed():
             return
         if self._logged_since_agreement:
-            self._decision = agree(self._decision, args.device)
-            self._carry_out(control)
+            self._carry_out(agree(self._asked_for, args.device), control)
         self._logged_since_agreement = control.should_log or control.should_evaluate
 
     def on_epoch_end(
@@ -119,7 +120,7 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Keep a save at the end of the epoch from undoing a stop without saving."""
-        if self._decision is StopDecision.STOP_WITHOUT_SAVING:
+        if self._saving_forbidden:
             control.should_save = False
 
     def on_save(
@@ -162,10 +163,13 @@ class DiagnosticsCallback(TrainerCallback):
         session.begin(state.global_step, given.get("model"), given.get("processing_class"))
         return session
 
-    def _carry_out(self, control: TrainerControl) -> None:
-        if self._decision is not StopDecision.CONTINUE:
+    def _carry_out(self, decision: StopDecision, control: TrainerControl) -> None:
+        """Do what all processes agreed on; what only this one asks for changes nothing yet."""
+        self._asked_for = StopDecision.CONTINUE
+        if decision is not StopDecision.CONTINUE:
             control.should_training_stop = True
-            control.should_save = self._decision is StopDecision.SAVE_AND_STOP
-        if self._decision is StopDecision.SAVE_AND_STOP:
-            # Once is enough; not to save, on the other hand, holds to the end.
-            self._decision = StopDecision.CONTINUE
+            control.should_save = decision is StopDecision.SAVE_AND_STOP
+        # To save once is enough; not to save holds to the end.
+        self._saving_forbidden |= decision is StopDecision.STOP_WITHOUT_SAVING
+        if self._saving_forbidden:
+            control.should_save = False

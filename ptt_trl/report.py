@@ -57,7 +57,8 @@ def render_report(run_dir: Path) -> str:
         final=final,
         stop=StopOutcome(**final["stop"]) if final["stop"] else None,
         episodes=found,
-        actions=_actions([(each.fired.rule, each.fired.remediation) for each in found]),
+        # One set of advice per rule, however many episodes it had.
+        actions={each.fired.rule: each.fired.remediation for each in found},
         metrics=summarise_metrics(read_metrics(run_dir / METRICS)),
         files=sorted(
             str(path.relative_to(run_dir))
@@ -84,8 +85,3 @@ def summarise_metrics(entries: Iterable[MetricsEntry]) -> list[MetricSummary]:
     for name, summary in summaries.items():
         summary.non_finite = non_finite.get(name, 0)
     return [summary for summary in summaries.values() if summary.logs + summary.non_finite > 1]
-
-
-def _actions(advice: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
-    """Keep one set of advice per rule, in the order of the insights."""
-    return dict(advice)
