@@ -32,20 +32,34 @@ class Alert:
     """Follows one condition through its episodes, one call per observation.
 
     ``first_step`` is where the current or last episode began to hold, ``last_step`` where it held
-    last, ``held`` in how many observations, ``episode`` its number from 1.
+    last, ``held`` in how many observations, ``episode`` its number from 1. After an episode no new
+    one begins for ``cool_down`` observations.
     """
 
     required_observations: int = 1
     keep_firing_for: int = 1
+    cool_down: int = 0
     state: AlertState = field(default=AlertState.INACTIVE, init=False)
     episode: int = field(default=0, init=False)
     first_step: int = field(default=0, init=False)
     last_step: int = field(default=0, init=False)
     held: int = field(default=0, init=False)
     _cleared: int = field(default=0, init=False)
+    _cooling: int = field(default=0, init=False)
 
-    def advance(self, step: int, met: bool | None) -> Transition:
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is pending, firing or cooling down."""
+        return (
+            self.state is not AlertState.FIRING
+            and self.state is not AlertState.PENDING
+            and self._cooling == 0
+        )
+
+    def advance(self, step: int, met: bool | None, *, urgent: bool = False) -> Transition:
         """Take one observation: the condition held, did not hold, or could not be judged (None).
+
+        An ``urgent`` one fires without waiting for more.
 
         >>> alert = Alert(required_observations=2, keep_firing_for=1)
         >>> [alert.advance(step, met).name for step, met in enumerate([True, True, None, False])]
@@ -53,9 +67,16 @@ class Alert:
         """
         if met is None:
             return Transition.NONE
-        return self._hold(step) if met else self._clear()
+        if self._cooling:
+            self._cooling -= 1
+            return Transition.NONE
+        return self._hold(step, urgent) if met else self._clear()
 
-    def _hold(self, step: int) -> Transition:
+    def close(self) -> None:
+        """End the episode at the end of the run."""
+        self.state = AlertState.RESOLVED
+
+    def _hold(self, step: int, urgent: bool) -> Transition:
         if self.state in (AlertState.INACTIVE, AlertState.RESOLVED):
             self.state = AlertState.PENDING
             self.first_step = step
@@ -63,7 +84,8 @@ class Alert:
         self.held += 1
         self.last_step = step
         self._cleared = 0
-        if self.state is AlertState.PENDING and self.held >= self.required_observations:
+        due = urgent or self.held >= self.required_observations
+        if self.state is AlertState.PENDING and due:
             self.state = AlertState.FIRING
             self.episode += 1
             return Transition.FIRED
@@ -78,4 +100,5 @@ class Alert:
         if self._cleared < self.keep_firing_for:
             return Transition.NONE
         self.state = AlertState.RESOLVED
+        self._cooling = self.cool_down
         return Transition.RESOLVED

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from river.stats import Link, Shift
-from river.stats.base import Univariate
+from packaging.specifiers import SpecifierSet
 
-from post_training_toolkit.engine.condition import (
-    AllChecks,
-    AnyCheck,
-    CompiledCondition,
-    Limits,
-    NotCheck,
-    SignalCheck,
-    ValueCheck,
+from post_training_toolkit.engine.age_check import AgeCheck
+from post_training_toolkit.engine.check import Check
+from post_training_toolkit.engine.compile_threshold import (
+    compile_limits,
+    evaluate_number,
+    window_size,
 )
-from post_training_toolkit.engine.coverage import NotRun
+from post_training_toolkit.engine.condition import AllChecks, AnyCheck, CompiledCondition, NotCheck
 from post_training_toolkit.engine.detector import Detector
+from post_training_toolkit.engine.learning_rate import LearningRateTracker
+from post_training_toolkit.engine.level import Level
+from post_training_toolkit.engine.relative_check import RelativeCheck
 from post_training_toolkit.engine.run import RunDescription
-from post_training_toolkit.engine.statistics.baseline import Baseline
-from post_training_toolkit.engine.statistics.registry import STATISTICS
+from post_training_toolkit.engine.shared_statistics import SharedStatistics
+from post_training_toolkit.engine.signal_check import SignalCheck
 from post_training_toolkit.engine.statistics.running_best import RunningBest
-from post_training_toolkit.rules.expression import Expression
-from post_training_toolkit.rules.model import (
+from post_training_toolkit.engine.value_check import ExactStatistic, ValueCheck
+from post_training_toolkit.rules.condition import (
     SIGNALS,
     AllOf,
     AnyOf,
@@ -34,28 +33,14 @@ from post_training_toolkit.rules.model import (
     MetricCondition,
     Not,
     Reference,
-    Rule,
-    StatisticChoice,
+    ReferenceStatistic,
     Threshold,
-    Window,
 )
+from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import load_profile
 
-# The early level is the median of the first twentieth of the planned logs, within bounds.
-_BASELINE_WINDOW = Window(at_least=5, at_most=50, fraction=0.05)
-
-
-class NotApplicableError(Exception):
-    """A rule that cannot run in this run; the text is the reason for the coverage note."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRules:
-    """Detectors, the statistics that feed them by metric, and the rules that cannot run."""
-
-    detectors: tuple[Detector, ...]
-    statistics: Mapping[str, tuple[Univariate[float], ...]]
-    not_run: tuple[NotRun, ...]
+# How many of the newest observations make such a value bad; all others look back over their window.
+_LOOKS_BACK = {"zscore": 1, "change": 1, "page_hinkley": 10, "adwin": 10}
 
 
 @dataclass(slots=True)
@@ -63,9 +48,9 @@ class Compiler:
     """Compiles rules for one run; equal statistics of equal metrics become one object."""
 
     run: RunDescription
+    statistics: SharedStatistics = field(init=False)
+    learning_rate: LearningRateTracker = field(init=False, default_factory=LearningRateTracker)
     _values: dict[str, Any] = field(init=False)
-    _shared: dict[tuple[str, ...], Univariate[float]] = field(init=False, default_factory=dict)
-    _by_metric: dict[str, list[Univariate[float]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         profile = load_profile(self.run.trainer)
@@ -73,25 +58,17 @@ class Compiler:
         # description has the number of steps, or None.
         configuration = {**self.run.configuration, "logging_steps": self.run.logging_steps}
         self._values = {**configuration, **profile.derive_configuration(configuration)}
+        self.statistics = SharedStatistics(self.run.planned_logs)
 
-    def compile(self, rules: Iterable[Rule]) -> CompiledRules:
-        """Return the detectors of the rules that apply to this run."""
-        detectors = []
-        not_run = []
-        for rule in rules:
-            if rule.gate.trainers and self.run.trainer not in rule.gate.trainers:
-                continue
-            if not self._configuration_fits(rule):
-                continue
-            try:
-                detectors.append(self._detector(rule))
-            except NotApplicableError as reason:
-                not_run.append(NotRun(rule.id, str(reason)))
-        statistics = {metric: tuple(found) for metric, found in self._by_metric.items()}
-        return CompiledRules(tuple(detectors), statistics, tuple(not_run))
-
-    def _configuration_fits(self, rule: Rule) -> bool:
-        for name, allowed in (rule.gate.where or {}).items():
+    def applies(self, rule: Rule) -> bool:
+        """Return whether the rule is meant for this trainer, TRL version and configuration."""
+        gate = rule.gate
+        if gate.trainers and self.run.trainer not in gate.trainers:
+            return False
+        version = self.run.trl_version
+        if version is not None and not SpecifierSet(gate.trl).contains(version, prereleases=True):
+            return False
+        for name, allowed in (gate.where or {}).items():
             # An argument that is not known counts as null.
             value = self.run.configuration.get(name)
             values = value if isinstance(value, list) else [value]
@@ -99,8 +76,25 @@ class Compiler:
                 return False
         return True
 
-    def _detector(self, rule: Rule) -> Detector:
-        return Detector(rule, self._condition(rule.condition), self.run.max_steps)
+    def detector(self, rule: Rule, name: str) -> Detector:
+        """Return a detector of the rule; raises ``NotApplicableError`` if it cannot run."""
+        condition = self._condition(rule.condition)
+        level = None
+        if rule.escalation is not None:
+            level = Level(
+                rule.escalation.severity,
+                self._condition(rule.escalation.condition),
+                rule.escalation.required_observations,
+            )
+        return Detector(
+            rule,
+            name=name,
+            condition=condition,
+            escalation=level,
+            observations={metric: self.statistics.observations(metric) for metric in rule.metrics},
+            max_steps=self.run.max_steps,
+            learning_rate=self.learning_rate,
+        )
 
     def _condition(self, condition: Condition) -> CompiledCondition:
         match condition:
@@ -113,94 +107,47 @@ class Compiler:
             case MetricCondition():
                 return self._check(condition)
 
-    def _check(self, condition: MetricCondition) -> ValueCheck | SignalCheck:
-        metric, threshold = condition.metric, condition.threshold
-        limits = self._limits(threshold)
+    def _check(self, condition: MetricCondition) -> Check:
+        metric, label, threshold = condition.metric, condition.label, condition.threshold
+        choice = condition.statistic
+        window = window_size(choice, self.run.planned_logs)
+        limits = compile_limits(threshold, self._values, window)
         if threshold.comparison in SIGNALS:
-            return SignalCheck(metric, condition.label, limits)
+            return SignalCheck(metric, label, limits)
+        if choice.name == "age":
+            return AgeCheck(metric, label, limits)
+        looks_back = _LOOKS_BACK.get(choice.name, window or 1)
+        observations = self.statistics.observations(metric)
+        observations.keep(looks_back)
+        statistic = self.statistics.statistic(metric, choice, self._values)
+        if threshold.reference is None:
+            return ValueCheck(metric, label, limits, window, statistic, observations, looks_back)
         at_least = threshold.reference_at_least
-        return ValueCheck(
+        return RelativeCheck(
             metric,
-            condition.label,
+            label,
             limits,
-            statistic=self._statistic(metric, condition.statistic),
-            window=condition.statistic.window.size(self.run.planned_logs),
+            window,
+            statistic,
+            observations,
+            looks_back,
+            relation=threshold.relation,
             reference=self._reference(metric, threshold),
-            reference_at_least=0.0 if at_least is None else self._number(at_least),
+            reference_at_least=(
+                0.0 if at_least is None else evaluate_number(at_least, self._values, window)
+            ),
         )
 
-    def _limits(self, threshold: Threshold) -> Limits:
-        comparison = threshold.comparison
-        bounds = [self._number(bound) for bound in threshold.bounds]
-        shown = " and ".join(f"{bound:.4g}" for bound in bounds)
-        relative = "" if threshold.relative_to is None else f" times {_name(threshold.relative_to)}"
-        match comparison:
-            case Comparison.ABOVE | Comparison.BELOW:
-                text = f"{comparison} {shown}{relative}"
-                return Limits(comparison, text, low=bounds[0], high=bounds[0])
-            case Comparison.BETWEEN | Comparison.OUTSIDE:
-                text = f"{comparison} {shown}{relative}"
-                return Limits(comparison, text, low=bounds[0], high=bounds[1])
-            case Comparison.EQUALS:
-                around = 0.0 if threshold.tolerance is None else self._number(threshold.tolerance)
-                text = f"within {around:.4g} of {shown}" if around else f"equal to {shown}"
-                return Limits(comparison, text + relative, bounds[0] - around, bounds[0] + around)
-            case Comparison.NON_FINITE:
-                return Limits(comparison, "NaN or infinite")
-            case Comparison.MISSING:
-                return Limits(comparison, "logged as null")
-
-    def _number(self, expression: Expression) -> float:
-        value = expression.evaluate(self._values)
-        if value is None:
-            unknown = sorted(
-                name
-                for name in expression.names
-                if not isinstance(self._values.get(name), (int, float))
-            )
-            what = f"{', '.join(unknown)} is not known" if unknown else "it has no finite value"
-            raise NotApplicableError(
-                f"its threshold needs {expression.text}, and {what} in this run"
-            )
-        return value
-
-    def _reference(self, metric: str, threshold: Threshold) -> Univariate[float] | None:
-        match threshold.relative_to:
-            case None:
-                return None
+    def _reference(self, metric: str, threshold: Threshold) -> ExactStatistic | RunningBest:
+        match threshold.reference:
             case Reference.BASELINE:
-                return self._share(
-                    metric,
-                    ("baseline",),
-                    Baseline(_BASELINE_WINDOW.size(self.run.planned_logs)),
-                )
+                return self.statistics.baseline(metric)
             case Reference.RUNNING_BEST:
                 # What is bad above was best at its lowest, and the other way round.
                 return RunningBest(highest=threshold.comparison is Comparison.BELOW)
-            case StatisticChoice() as choice:
-                size = choice.window.size(self.run.planned_logs)
-                before = Link(Shift(1), STATISTICS[choice.name](size))
-                return self._share(metric, ("before", choice.name, str(size)), before)
-
-    def _statistic(self, metric: str, choice: StatisticChoice) -> Univariate[float]:
-        size = choice.window.size(self.run.planned_logs)
-        return self._share(metric, (choice.name, str(size)), STATISTICS[choice.name](size))
-
-    def _share(
-        self, metric: str, key: tuple[str, ...], fresh: Univariate[float]
-    ) -> Univariate[float]:
-        """Return the statistic of this kind that the metric already has, or register this one."""
-        statistic = self._shared.setdefault((metric, *key), fresh)
-        if statistic is fresh:
-            self._by_metric.setdefault(metric, []).append(fresh)
-        return statistic
-
-
-def _name(reference: Reference | StatisticChoice) -> str:
-    match reference:
-        case Reference.BASELINE:
-            return "its baseline"
-        case Reference.RUNNING_BEST:
-            return "its best so far"
-        case StatisticChoice(name=name):
-            return f"the {name} before"
+            case ReferenceStatistic(statistic=choice, metric=None):
+                return self.statistics.statistic_before(metric, choice, self._values)
+            case ReferenceStatistic(statistic=choice, metric=str() as other):
+                return self.statistics.statistic(other, choice, self._values)
+            case _:
+                raise AssertionError(f"no reference {threshold.reference!r}")

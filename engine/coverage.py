@@ -22,6 +22,9 @@ def reason_not_judged(detector: Detector, logged: frozenset[str]) -> str | None:
         return None
     if detector.judged:
         return f"judged {detector.judged} of the {needed} observations in a row that it needs"
+    unjudged = [check.metric for check in detector.checks if check.lacks_reference]
+    if unjudged:
+        return f"{_join(unjudged)} never set against a reference large enough to judge by"
     absent = [metric for metric in detector.metrics if metric not in logged]
     if detector.observations == 0 and not absent:
         return f"{_join(list(detector.metrics))} never logged as a finite number"

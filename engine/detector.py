@@ -2,153 +2,215 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections.abc import Mapping
 
+from post_training_toolkit.engine.age_check import AgeCheck
 from post_training_toolkit.engine.alert import Alert, AlertState, Transition
-from post_training_toolkit.engine.condition import Check, CompiledCondition, checks_in
+from post_training_toolkit.engine.check import Check
+from post_training_toolkit.engine.condition import (
+    CompiledCondition,
+    affirmed_checks,
+    checks_in,
+)
 from post_training_toolkit.engine.door import Row
-from post_training_toolkit.engine.event import Event, InsightClosed, InsightFired
-from post_training_toolkit.rules.model import Comparison, Rule
-
-_EVIDENCE_LENGTH = 10
+from post_training_toolkit.engine.event import (
+    Event,
+    InsightClosed,
+    InsightEscalated,
+    InsightFired,
+)
+from post_training_toolkit.engine.learning_rate import LearningRateTracker
+from post_training_toolkit.engine.level import Level
+from post_training_toolkit.engine.observations import Observations
+from post_training_toolkit.engine.signal_check import SignalCheck
+from post_training_toolkit.rules.model import Rule
 
 
 class Detector:
     """Follows one rule through a run.
 
+    ``name`` is the rule's id, for a rule with a glob with what the glob stands for in brackets.
     ``observations`` counts the rows that woke it, ``judged`` those in which the condition had an
     answer and the gate was open.
     """
 
-    def __init__(self, rule: Rule, condition: CompiledCondition, max_steps: int | None) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        *,
+        name: str,
+        condition: CompiledCondition,
+        escalation: Level | None,
+        observations: Mapping[str, Observations],
+        max_steps: int | None,
+        learning_rate: LearningRateTracker,
+    ) -> None:
         self.rule = rule
+        self.name = name
         self.checks: tuple[Check, ...] = tuple(checks_in(condition))
-        self.metrics = tuple(dict.fromkeys(check.metric for check in self.checks))
+        self.metrics = rule.metrics
+        every_check = (*self.checks, *(escalation.checks if escalation else ()))
+        # Other rows tell the rule nothing new: a statistic looks at numbers only, a signal at the
+        # metric in any form, and an age grows with every row.
+        self.woken_by_numbers = frozenset(
+            check.metric for check in every_check if not isinstance(check, SignalCheck)
+        )
+        self.woken_by_signals = frozenset(
+            check.metric for check in every_check if isinstance(check, SignalCheck)
+        )
+        self.woken_by_every_row = any(isinstance(check, AgeCheck) for check in every_check)
         self.observations = 0
         self.judged = 0
         self._condition = condition
-        self._max_steps = max_steps
-        self._alert = Alert(rule.required_observations, rule.keep_firing_for)
-        self._primary = self.checks[0]
+        self._evaluate = condition.evaluate
+        self._escalation = escalation
+        self._affirmed = tuple(affirmed_checks(condition)) or self.checks
+        self._evidence = observations
+        self._learning_rate = learning_rate
+        self._first_step, self._last_step = _judged_steps(rule, max_steps)
+        self._alert = Alert(rule.required_observations, rule.keep_firing_for, rule.cool_down)
+        # What the message and the worst value speak of: the first comparison that holds.
+        self._primary = self._affirmed[0]
+        self._severity = rule.severity
         self._worst: float | None = None
-        # For each check the steps of its window and of one observation more: the oldest is the
-        # newest step whose data have no part in what the check says.
-        self._steps = tuple(deque[int](maxlen=check.window + 1) for check in self.checks)
         self._last_sound_step = 0
-        self._evidence: dict[str, deque[tuple[int, float]]] = {
-            metric: deque(maxlen=_EVIDENCE_LENGTH) for metric in self.metrics
-        }
 
     def observe(self, step: int, row: Row) -> Event | None:
         """Judge the statistics after a row was fed to them; return what changed."""
-        woken = [
-            steps for check, steps in zip(self.checks, self._steps, strict=True) if check.wakes(row)
-        ]
-        if not woken:
-            return None
-        for steps in woken:
-            steps.append(step)
         self.observations += 1
-        self._keep_evidence(step, row)
-        met = self._condition.evaluate(row)
+        met = self._evaluate(step, row)
+        escalation, urgent = self._escalation, False
+        if escalation is not None:
+            urgent = escalation.advance(step, row)
+            if escalation.met:
+                met = True
+        alert = self._alert
         if not self._gate_is_open(step):
+            # Outside its gate nothing is wrong; an episode that is open there runs out.
+            met = urgent = False
+        elif met is not None:
+            self.judged += 1
+        if met is False and alert.is_idle:
             return None
-        self.judged += met is not None
-        transition = self._alert.advance(step, met)
-        if met:
-            self._follow_episode()
+        transition = alert.advance(step, met, urgent=urgent)
+        if met and not alert.is_idle:
+            self._follow_episode(urgent)
         match transition:
             case Transition.FIRED:
-                return self._fired(step)
+                return self._fired(step, urgent)
             case Transition.RESOLVED:
                 return self._closed(step, resolved=True)
             case Transition.NONE:
-                return None
+                return self._escalated(step) if urgent else None
 
     def finish(self, step: int) -> Event | None:
-        """Close an episode that is open when the run ends."""
+        """Close an episode that is open when the run ends, or when the rule is taken out."""
         if self._alert.state is not AlertState.FIRING:
             return None
-        self._alert.state = AlertState.RESOLVED
+        self._alert.close()
         return self._closed(step, resolved=False)
 
-    def _keep_evidence(self, step: int, row: Row) -> None:
-        for metric, evidence in self._evidence.items():
-            if metric in row.values:
-                evidence.append((step, row.values[metric]))
-
     def _gate_is_open(self, step: int) -> bool:
-        gate = self.rule.gate
-        if self.observations < gate.after_observations or step < gate.after_steps:
+        if not self._first_step <= step <= self._last_step:
             return False
-        return self._max_steps is None or step >= gate.after_fraction * self._max_steps
+        gate = self.rule.gate
+        if self.observations < gate.after_observations:
+            return False
+        phases = gate.learning_rate_phases
+        return not phases or self._learning_rate.phase in phases
 
-    def _follow_episode(self) -> None:
+    def _follow_episode(self, urgent: bool) -> None:
         if self._alert.held == 1:
-            # What the message and the worst value speak of: the first comparison that holds.
-            self._primary = next(
-                (check for check in self.checks if check.reading.met), self.checks[0]
-            )
+            self._primary = self._first_that_holds(self._affirmed)
+            if urgent and self._escalation is not None and not self._primary.met:
+                self._primary = self._first_that_holds(self._escalation.checks)
             self._worst = None
             self._last_sound_step = self._find_last_sound_step()
-        value = self._primary.reading.value
-        if value is None:
-            return
-        match self._primary.limits.comparison:
-            case Comparison.ABOVE:
-                self._worst = value if self._worst is None else max(self._worst, value)
-            case Comparison.BELOW:
-                self._worst = value if self._worst is None else min(self._worst, value)
-            case _:
-                # Inside a band, or not finite, no direction is worse.
-                self._worst = None
+        self._worst = self._primary.worse_of(self._worst)
+
+    def _first_that_holds(self, checks: tuple[Check, ...]) -> Check:
+        return next((check for check in checks if check.met), checks[0])
 
     def _find_last_sound_step(self) -> int:
         """Return the newest step from before the data of every comparison that holds."""
-        holding = [
-            steps[0] if len(steps) == steps.maxlen else 0
-            for check, steps in zip(self.checks, self._steps, strict=True)
-            if check.reading.met
-        ]
-        return min(holding, default=0)
+        holding = (check.last_sound_step() for check in self._affirmed if check.met)
+        return min(holding, default=self._primary.last_sound_step())
 
-    def _fired(self, step: int) -> InsightFired:
+    def _fired(self, step: int, urgent: bool) -> InsightFired:
+        self._severity = self.rule.severity
+        if urgent and self._escalation is not None:
+            self._severity = self._escalation.severity
+            self._primary = self._first_that_holds(self._escalation.checks)
         rule, primary = self.rule, self._primary
-        reading = primary.reading
+        message = self._message(step)
         return InsightFired(
             insight=self._insight(),
             rule=rule.id,
             title=rule.title,
-            severity=rule.severity,
+            severity=self._severity,
             step=step,
             first_step=self._alert.first_step,
             last_sound_step=self._last_sound_step,
             metric=primary.metric,
-            value=reading.value,
-            reference=reading.reference,
-            ratio=reading.ratio,
+            value=primary.value,
+            reference=primary.reference,
+            ratio=primary.ratio,
+            difference=primary.difference,
             threshold=primary.limits.text,
-            message=self._message(step, primary),
+            message=message,
+            caused_by=None,
             remediation=rule.remediation,
             citations=tuple(str(citation) for citation in rule.citations),
             threshold_origin=rule.threshold_origin,
             detects=rule.detects,
-            evidence={metric: tuple(seen) for metric, seen in self._evidence.items() if seen},
+            evidence=self._newest_evidence(),
         )
 
-    def _message(self, step: int, primary: Check) -> str:
-        reading = primary.reading
-        labelled = {check.label: check.reading.value for check in self.checks if check.label}
+    def _escalated(self, step: int) -> InsightEscalated | None:
+        escalation = self._escalation
+        firing = self._alert.state is AlertState.FIRING
+        if not firing or escalation is None or self._severity is escalation.severity:
+            return None
+        self._severity = escalation.severity
+        self._primary = primary = self._first_that_holds(escalation.checks)
+        message = self._message(step)
+        return InsightEscalated(
+            insight=self._insight(),
+            rule=self.rule.id,
+            severity=self._severity,
+            step=step,
+            last_sound_step=self._last_sound_step,
+            metric=primary.metric,
+            value=primary.value,
+            reference=primary.reference,
+            ratio=primary.ratio,
+            difference=primary.difference,
+            threshold=primary.limits.text,
+            message=message,
+        )
+
+    def _newest_evidence(self) -> dict[str, tuple[tuple[int, float], ...]]:
+        newest = {metric: seen.evidence() for metric, seen in self._evidence.items()}
+        return {metric: seen for metric, seen in newest.items() if seen}
+
+    def _message(self, step: int) -> str:
+        """Fill in the message; what is told is what the definitions of the statistics give."""
+        for check in (*self.checks, self._primary):
+            check.settle()
+        primary = self._primary
+        labelled = {check.label: check.value for check in self.checks if check.label}
         return self.rule.message.render(
             {
                 **labelled,
-                "value": reading.value,
+                "value": primary.value,
                 "threshold": primary.limits.text,
-                "reference": reading.reference,
-                "ratio": reading.ratio,
+                "reference": primary.reference,
+                "ratio": primary.ratio,
+                "difference": primary.difference,
                 "metric": primary.metric,
                 "step": step,
-                "window": primary.window,
+                "window": primary.window if primary.window is not None else "all",
             }
         )
 
@@ -157,7 +219,7 @@ class Detector:
         return InsightClosed(
             insight=self._insight(),
             rule=self.rule.id,
-            severity=self.rule.severity,
+            severity=self._severity,
             step=step,
             first_step=alert.first_step,
             last_step=alert.last_step,
@@ -167,4 +229,20 @@ class Detector:
         )
 
     def _insight(self) -> str:
-        return f"{self.rule.id}#{self._alert.episode}"
+        return f"{self.name}#{self._alert.episode}"
+
+
+def _judged_steps(rule: Rule, max_steps: int | None) -> tuple[float, float]:
+    """Return the first and the last step at which the rule is judged in a run of that length."""
+    gate = rule.gate
+    first, last = float(gate.after_steps), math.inf
+    if max_steps is not None:
+        waiting = gate.after_fraction * max_steps
+        if gate.after_at_most_steps is not None:
+            waiting = min(waiting, gate.after_at_most_steps)
+        first = max(first, waiting)
+        if gate.until_fraction is not None:
+            last = gate.until_fraction * max_steps
+    if gate.until_steps is not None:
+        last = min(last, gate.until_steps)
+    return first, last

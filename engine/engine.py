@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from post_training_toolkit.engine.canonical import canonical_row
+from post_training_toolkit.engine.canonical import Canonicalizer
 from post_training_toolkit.engine.compile import Compiler
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.coverage import NotRun, reason_not_judged
-from post_training_toolkit.engine.detector import Detector
+from post_training_toolkit.engine.detectors import Detectors
 from post_training_toolkit.engine.door import Row
 from post_training_toolkit.engine.event import Event
+from post_training_toolkit.engine.inhibition import Inhibition
+from post_training_toolkit.engine.routes import Routes, detector_part
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import load_profile
+from post_training_toolkit.rules.relations import root_causes
 
 
 class Engine:
@@ -35,68 +38,75 @@ class Engine:
         run: RunDescription,
         containment: Containment | None = None,
     ) -> None:
-        compiled = Compiler(run).compile(rules)
+        rules = tuple(rules)
+        compiler = Compiler(run)
         self._containment = containment or Containment()
-        self._profile = load_profile(run.trainer)
-        self._configuration = run.configuration
-        self._statistics = compiled.statistics
-        self._detectors = list(compiled.detectors)
-        self._not_run = list(compiled.not_run)
-        self._by_metric: dict[str, list[Detector]] = {}
-        for detector in self._detectors:
-            for metric in detector.metrics:
-                self._by_metric.setdefault(metric, []).append(detector)
-        self._logged: set[str] = set()
+        self._failures_known = len(self._containment.failures)
+        self._canonicalizer = Canonicalizer(load_profile(run.trainer), run.configuration)
+        self._learning_rate = compiler.learning_rate
+        self._detectors = Detectors(rules, compiler)
+        self._routes = Routes(self._detectors, compiler.statistics)
+        self._inhibition = Inhibition(root_causes(rules))
+        self._step: int | None = None
+        self._rows_of_step: list[Row] = []
 
     def observe(self, step: int, row: Row) -> tuple[Event, ...]:
-        """Take one logged row in and return what it changed, in the order of the rules."""
-        row = canonical_row(row, self._profile, self._configuration)
-        keys = (*row.values, *row.non_finite, *row.missing)
-        self._logged.update(keys)
-        for metric, value in row.values.items():
-            if metric in self._statistics:
-                part = f"statistics of {metric}"
-                self._containment.run(part, self._feed, metric, value)
-                if part in self._containment.failures:
-                    self._take_out(self._by_metric.get(metric, []), part)
-        touched = {id(each) for key in keys for each in self._by_metric.get(key, ())}
-        events = []
-        for detector in [each for each in self._detectors if id(each) in touched]:
-            part = f"rule {detector.rule.id}"
-            event = self._containment.run(part, detector.observe, step, row)
-            if event is not None:
-                events.append(event)
-            if part in self._containment.failures:
-                self._take_out([detector], part)
-        return tuple(events)
+        """Take one logged row in and return what it changed, in the order of the rules.
+
+        A row that was logged before at the same step says nothing new and is left out.
+        """
+        if step != self._step:
+            self._step = step
+            self._rows_of_step = [row]
+        elif row in self._rows_of_step:
+            return ()
+        else:
+            self._rows_of_step.append(row)
+        row = self._canonicalizer.canonical(row)
+        self._learning_rate.update(row)
+        route = self._routes.route(row)
+        self._containment.run_each(route.feeds, step, row)
+        closed = self._take_out_failed(step)
+        if closed:
+            route = self._routes.route(row)
+        events: list[Event] = self._containment.run_each(route.detectors, step, row)
+        closed += self._take_out_failed(step)
+        if not events and not closed:
+            return ()
+        return self._inhibition.fold([*events, *closed], step)
 
     def finish(self, step: int) -> tuple[Event, ...]:
         """Close the episodes that are still open at the end of the run."""
-        closed = (detector.finish(step) for detector in self._detectors)
-        return tuple(event for event in closed if event is not None)
+        closings = [(detector_part(each), each.finish) for each in self._detectors.active]
+        closed: list[Event] = self._containment.run_each(closings, step)
+        return self._inhibition.fold(closed, step)
 
     @property
     def rules_judged(self) -> int:
         """How many rules have given at least one answer."""
-        return sum(detector.judged > 0 for detector in self._detectors)
+        return len({each.rule.id for each in self._detectors.active if each.judged > 0})
 
     def coverage(self) -> tuple[NotRun, ...]:
         """Return the rules for this trainer that have not been able to judge anything."""
-        logged = frozenset(self._logged)
         silent = []
-        for detector in self._detectors:
-            reason = reason_not_judged(detector, logged)
+        for detector in self._detectors.active:
+            reason = reason_not_judged(detector, frozenset(self._routes.logged))
             if reason is not None:
-                silent.append(NotRun(detector.rule.id, reason))
-        return (*self._not_run, *silent)
+                silent.append(NotRun(detector.name, reason))
+        return (*self._detectors.not_run, *silent, *self._detectors.unmatched())
 
-    def _feed(self, metric: str, value: float) -> None:
-        for statistic in self._statistics[metric]:
-            statistic.update(value)
-
-    def _take_out(self, detectors: Iterable[Detector], part: str) -> None:
-        error = self._containment.failures[part].error
-        for detector in detectors:
-            if detector in self._detectors:
-                self._detectors.remove(detector)
-                self._not_run.append(NotRun(detector.rule.id, f"it failed inside: {error}"))
+    def _take_out_failed(self, step: int) -> list[Event]:
+        """Take the rules out that failed, or whose statistics did; close their episodes."""
+        failures = self._containment.failures
+        if len(failures) == self._failures_known:
+            return []
+        closed: list[Event] = []
+        for part in list(failures)[self._failures_known :]:
+            for detector in self._routes.depending_on(part):
+                self._detectors.take_out(detector, f"it failed inside: {failures[part].error}")
+                event = self._containment.run(f"end of {part}", detector.finish, step)
+                if event is not None:
+                    closed.append(event)
+        self._failures_known = len(failures)
+        self._routes.forget()
+        return closed

@@ -11,10 +11,18 @@ from typing import Any
 import orjson
 
 from post_training_toolkit.engine.door import non_finite_word
-from post_training_toolkit.engine.event import Event, InsightClosed, InsightFired
+from post_training_toolkit.engine.event import (
+    Event,
+    InsightClosed,
+    InsightEscalated,
+    InsightFired,
+    InsightFolded,
+)
 from post_training_toolkit.rules.severity import Severity
 
 _FIRED = "fired"
+_ESCALATED = "escalated"
+_FOLDED = "folded"
 _RESOLVED = "resolved"
 _STILL_FIRING = "still_firing"
 
@@ -22,12 +30,17 @@ _STILL_FIRING = "still_firing"
 def insight_line(event: Event) -> bytes:
     """Return the line of one event, with its newline; equal events give equal bytes.
 
-    ``event`` is "fired", "resolved", or "still_firing" for an episode open when the run ended.
+    ``event`` is "fired", "escalated", "folded", "resolved", or "still_firing" for an episode open
+    when the run ended.
     """
     data = {field.name: getattr(event, field.name) for field in fields(event)}
     match event:
         case InsightFired():
             kind = _FIRED
+        case InsightEscalated():
+            kind = _ESCALATED
+        case InsightFolded():
+            kind = _FOLDED
         case InsightClosed():
             kind = _RESOLVED if data.pop("resolved") else _STILL_FIRING
     words = {name: _word(value) for name, value in data.items()}
@@ -54,12 +67,16 @@ def _number(value: Any) -> float | None:
 
 def _event(data: dict[str, Any]) -> Event:
     kind = data.pop("event")
+    if kind == _FOLDED:
+        return InsightFolded(**data)
     data["severity"] = Severity(data["severity"])
+    for name in ("value", "reference", "ratio", "difference", "worst"):
+        if name in data:
+            data[name] = _number(data[name])
+    if kind == _ESCALATED:
+        return InsightEscalated(**data)
     if kind != _FIRED:
-        data["worst"] = _number(data["worst"])
         return InsightClosed(**data, resolved=kind == _RESOLVED)
-    for name in ("value", "reference", "ratio"):
-        data[name] = _number(data[name])
     for name in ("remediation", "citations", "detects"):
         data[name] = tuple(data[name])
     data["evidence"] = {

@@ -23,6 +23,7 @@ from post_training_toolkit.engine.run_files import (
     METRICS,
     RULES,
 )
+from post_training_toolkit.engine.seams import consolidate, up_to
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.model import RuleBundle
 from post_training_toolkit.rules.sources import expand_path, read_file
@@ -35,14 +36,23 @@ class RunDirectoryError(ValueError):
 def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
     """Yield the events that a live run with these entries gave.
 
-    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open.
+    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open. Of
+    what was logged twice because the run was resumed, the later counts.
     """
-    for entry in entries:
+    for entry in consolidate(entries).entries:
         match entry:
             case LoggedRow(step=step, row=row):
                 yield from engine.observe(step, row)
             case Milestone(event="train_end", step=step):
                 yield from engine.finish(step)
+
+
+def rebuild(entries: Iterable[MetricsEntry], engine: Engine, step: int) -> list[Event]:
+    """Bring a new engine to where it stood when the checkpoint of a step was written.
+
+    Return the events up to there; the engine then takes the rows of the resumed run.
+    """
+    return list(replay(up_to(entries, step), engine))
 
 
 def replay_run_directory(folder: Path) -> Iterator[Event]:
@@ -71,6 +81,7 @@ def read_run_description(folder: Path) -> RunDescription:
             configuration=metadata["configuration"],
             max_steps=metadata["max_steps"],
             logging_steps=metadata["logging_steps"],
+            trl_version=(metadata.get("packages") or {}).get("trl"),
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"

@@ -13,13 +13,14 @@ class RunDescription:
 
     ``trainer`` is None for one that is not known. ``configuration`` holds the arguments as plain
     JSON values. ``max_steps`` is the planned number of optimizer steps and ``logging_steps`` the
-    steps between two logs; None where not known.
+    steps between two logs; None where not known, as ``trl_version``, the library's.
     """
 
     trainer: str | None = None
     configuration: Mapping[str, Any] = field(default_factory=dict)
     max_steps: int | None = None
     logging_steps: int | None = None
+    trl_version: str | None = None
 
     @property
     def planned_logs(self) -> int | None:

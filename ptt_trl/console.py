@@ -7,7 +7,13 @@ import textwrap
 
 from tqdm import tqdm
 
-from post_training_toolkit.engine.event import Event, InsightClosed, InsightFired
+from post_training_toolkit.engine.event import (
+    Event,
+    InsightClosed,
+    InsightEscalated,
+    InsightFired,
+    InsightFolded,
+)
 
 _PREFIX = "[ptt] "
 _INDENT = " " * len(_PREFIX)
@@ -20,14 +26,29 @@ class Console:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        # Insights that were not shown because their root cause was.
+        self._consequences: set[str] = set()
 
     def tell(self, text: str) -> None:
         """Write one note, wrapped to the terminal."""
         self._write([(_PREFIX, text)])
 
     def show(self, event: Event) -> None:
-        """Write what happened to an insight: one paragraph when it fires, one line when it ends."""
+        """Write what happened to an insight: one paragraph when it fires, one line when it ends.
+
+        A consequence of an insight that is already shown is not: it would say the same again.
+        """
         match event:
+            case InsightFired(caused_by=str()):
+                self._consequences.add(event.insight)
+            case InsightFolded():
+                self._consequences.add(event.insight)
+                self.tell(f"{event.rule} follows from {event.caused_by}")
+            case _ if event.insight in self._consequences:
+                pass
+            case InsightEscalated():
+                text = f"now {event.severity.upper()} at step {event.step}: {event.message}"
+                self._write([(_PREFIX, text), (f"{_INDENT}rule: ", event.rule)])
             case InsightFired():
                 headline = f"{event.severity.upper()} at step {event.step}: {event.message}"
                 self._write([(_PREFIX, headline), *self._background(event)])

@@ -65,7 +65,8 @@ def final_metadata(
     insights = [
         {
             "insight": episode.fired.insight,
-            "severity": episode.fired.severity,
+            "severity": episode.severity,
+            "caused_by": episode.caused_by,
             "ongoing": episode.ongoing,
         }
         for episode in episodes(events)

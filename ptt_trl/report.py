@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import orjson
 
-from post_training_toolkit.engine.event import episodes
+from post_training_toolkit.engine.event import Episode, episodes
 from post_training_toolkit.engine.insights_file import read_insights
 from post_training_toolkit.engine.metrics_file import LoggedRow, MetricsEntry, read_metrics
 from post_training_toolkit.engine.run_files import INSIGHTS, METADATA_FINAL, METADATA_START, METRICS
@@ -52,13 +52,15 @@ def render_report(run_dir: Path) -> str:
     start: dict[str, Any] = orjson.loads((run_dir / METADATA_START).read_bytes())
     final: dict[str, Any] = orjson.loads((run_dir / METADATA_FINAL).read_bytes())
     found = episodes(read_insights(run_dir / INSIGHTS))
+    roots = [each for each in found if each.caused_by is None]
     return environment.get_template("run_report.md.jinja").render(
         start=start,
         final=final,
         stop=StopOutcome(**final["stop"]) if final["stop"] else None,
-        episodes=found,
+        episodes=roots,
+        consequences=_consequences(found, roots),
         # One set of advice per rule, however many episodes it had.
-        actions={each.fired.rule: each.fired.remediation for each in found},
+        actions={each.fired.rule: each.fired.remediation for each in roots},
         metrics=summarise_metrics(read_metrics(run_dir / METRICS)),
         files=sorted(
             str(path.relative_to(run_dir))
@@ -66,6 +68,20 @@ def render_report(run_dir: Path) -> str:
             if path.is_file() and not path.name.startswith(".")
         ),
     )
+
+
+def _consequences(found: Iterable[Episode], roots: Iterable[Episode]) -> dict[str, list[Episode]]:
+    """Return the episodes that follow from each root cause, those of consequences included."""
+    found = list(found)
+    cause_of = {each.fired.insight: each.caused_by for each in found}
+    consequences: dict[str, list[Episode]] = {each.fired.insight: [] for each in roots}
+    for episode in found:
+        root = episode.caused_by
+        while root is not None and root not in consequences:
+            root = cause_of.get(root)
+        if root is not None:
+            consequences[root].append(episode)
+    return consequences
 
 
 def summarise_metrics(entries: Iterable[MetricsEntry]) -> list[MetricSummary]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from importlib.metadata import version
 from typing import Any
 
 from transformers import TrainerState, TrainingArguments
@@ -26,6 +27,7 @@ def describe_run(arguments: TrainingArguments, state: TrainerState) -> RunDescri
         configuration=plain_configuration(arguments),
         max_steps=state.max_steps if state.max_steps > 0 else None,
         logging_steps=_logging_steps(arguments, state),
+        trl_version=version("trl"),
     )
 
 

@@ -11,7 +11,12 @@ import torch
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
-from post_training_toolkit.engine.event import Event, InsightFired
+from post_training_toolkit.engine.event import (
+    Event,
+    InsightEscalated,
+    InsightFired,
+    episodes,
+)
 from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.metrics_file import (
     LoggedRow,
@@ -56,7 +61,7 @@ class RunSession:
         self._console = Console()
         self._events: list[Event] = []
         self._logged_rows = 0
-        self._stopped_by: InsightFired | None = None
+        self._stopped_by: InsightFired | InsightEscalated | None = None
         self._weights_finite = True
         self._saved_at: int | None = None
 
@@ -112,7 +117,9 @@ class RunSession:
             self._containment.run("insights file", self._append_insight, event)
             self._containment.run("console", self._console.show, event)
 
-    def _stop(self, by: InsightFired, model: torch.nn.Module | None) -> StopDecision:
+    def _stop(
+        self, by: InsightFired | InsightEscalated, model: torch.nn.Module | None
+    ) -> StopDecision:
         if model is not None:
             finite = self._containment.run("weights check", weights_are_finite, model)
             # An unanswered check counts as finite: a checkpoint too many does no harm.
@@ -189,8 +196,8 @@ class RunSession:
 
 
 def _summary(events: list[Event]) -> str:
-    fired = [event for event in events if isinstance(event, InsightFired)]
-    if not fired:
+    roots = [episode for episode in episodes(events) if episode.caused_by is None]
+    if not roots:
         return "no insights"
-    worst = max((event.severity for event in fired), key=lambda severity: severity.rank)
-    return f"{len(fired)} insight{'' if len(fired) == 1 else 's'}, the worst of severity {worst}"
+    plural = "" if len(roots) == 1 else "s"
+    return f"{len(roots)} insight{plural}, the worst of severity {roots[0].severity}"

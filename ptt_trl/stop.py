@@ -9,7 +9,7 @@ from enum import IntEnum
 import torch
 import torch.distributed
 
-from post_training_toolkit.engine.event import Event, InsightFired
+from post_training_toolkit.engine.event import Event, InsightEscalated, InsightFired
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.rules.suggestion import did_you_mean
 
@@ -28,12 +28,13 @@ class StopPolicy:
 
     severity: Severity
 
-    def choose(self, events: Iterable[Event]) -> InsightFired | None:
-        """Return the most severe insight that demands a stop."""
+    def choose(self, events: Iterable[Event]) -> InsightFired | InsightEscalated | None:
+        """Return the most severe insight that demands a stop, fired or risen to that severity."""
         demanding = [
             event
             for event in events
-            if isinstance(event, InsightFired) and event.severity.rank >= self.severity.rank
+            if isinstance(event, InsightFired | InsightEscalated)
+            and event.severity.rank >= self.severity.rank
         ]
         return max(demanding, key=lambda event: event.severity.rank, default=None)
 

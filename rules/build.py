@@ -5,41 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from typing import Any, TypeVar
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from post_training_toolkit.rules.adjust import AdjustmentError, adjust_condition
+from post_training_toolkit.rules.build_condition import ConditionBuilder
+from post_training_toolkit.rules.condition import Condition, metric_conditions
 from post_training_toolkit.rules.document import Document, Path
-from post_training_toolkit.rules.expression import Expression, ExpressionError, parse_expression
-from post_training_toolkit.rules.message import Message, MessageError, parse_message
+from post_training_toolkit.rules.message import (
+    BUILT_IN_PLACEHOLDERS,
+    Message,
+    MessageError,
+    parse_message,
+)
 from post_training_toolkit.rules.model import (
-    SIGNALS,
-    AllOf,
-    AnyOf,
     Citation,
-    Comparison,
-    Condition,
+    Escalation,
     Gate,
-    MetricCondition,
-    Not,
+    LearningRatePhase,
     Override,
-    Reference,
     Rule,
-    StatisticChoice,
+    Selection,
     Status,
-    Threshold,
-    Window,
-    metric_conditions,
 )
 from post_training_toolkit.rules.severity import Severity
 
-_CONDITION_KEYS = ("metric", "all", "any", "not")
-_METRIC_KEYS = ("statistic", "window", "threshold", "label")
-_COMPARISONS = tuple(comparison.value for comparison in Comparison)
-_INTERVALS = (Comparison.BETWEEN, Comparison.OUTSIDE)
-# 'last' looks at one observation by definition.
-_WINDOWLESS = "last"
-
-# Take the place of what was reported, so that checking can go on; without a value, so that nothing
-# follows from them.
-_UNKNOWN = parse_expression("unknown")
-_STAND_IN = Threshold(Comparison.ABOVE, (_UNKNOWN,))
+_CONDITION_KEYS = frozenset({"metric", "all", "any", "not"})
+_OVERRIDE_KEYS = ("disable", "severity", "threshold", "window", "for")
 
 Built = TypeVar("Built")
 
@@ -55,6 +46,8 @@ class RuleBuilder:
     def __init__(self, document: Document, broken: Set[Path]) -> None:
         self._document = document
         self._broken = broken
+        self._conditions = ConditionBuilder(document)
+        self._report = self._conditions.report
 
     def rules(self) -> list[tuple[Path, Rule]]:
         """Return the rules of the document that have no mistake, each with its path."""
@@ -63,6 +56,17 @@ class RuleBuilder:
     def overrides(self) -> list[tuple[Path, Override]]:
         """Return the overrides of the document that have no mistake, each with its path."""
         return self._each("overrides", self._override)
+
+    def selection(self, key: str) -> Selection | None:
+        """Return what the file selects or ignores, None if it says nothing or has it wrong."""
+        data = self._document.data.get(key)
+        if data is None or (key,) in self._broken:
+            return None
+        return Selection(
+            ids=frozenset(data.get("ids", ())),
+            tags=frozenset(data.get("tags", ())),
+            severities=frozenset(map(Severity, data.get("severities", ()))),
+        )
 
     def _each(
         self, key: str, build: Callable[[dict[str, Any], Path], Built]
@@ -80,11 +84,9 @@ class RuleBuilder:
                 built.append((path, result))
         return built
 
-    def _report(self, path: Path, message: str, *, at_key: bool = False) -> None:
-        self._document.problems.append(self._document.problem(path, message, at_key=at_key))
-
     def _rule(self, data: dict[str, Any], path: Path) -> Rule:
-        condition = self._condition(data, path)
+        condition = self._conditions.condition(data, path)
+        self._check_labels(condition, path)
         self._check_origin(data, path)
         line, column = self._document.positions[path]
         return Rule(
@@ -92,11 +94,17 @@ class RuleBuilder:
             title=data["title"],
             description=data.get("description", ""),
             status=Status(data.get("status", Status.STABLE)),
-            gate=self._gate(data),
+            gate=self._gate(data, path),
             condition=condition,
             required_observations=data.get("for", 1),
             keep_firing_for=data.get("keep_firing_for", 5),
+            cool_down=data.get("cool_down", 0),
             severity=Severity(data["severity"]),
+            escalation=self._escalation(data, condition, path) if "escalation" in data else None,
+            inhibits=tuple(data.get("inhibits", ())),
+            caused_by=tuple(data.get("caused_by", ())),
+            tags=tuple(data.get("tags", ())),
+            renamed_from=tuple(data.get("renamed_from", ())),
             message=self._message(data["message"], condition, path),
             remediation=tuple(data["remediation"]),
             citations=tuple(Citation(**entry) for entry in data["citation"]),
@@ -118,31 +126,100 @@ class RuleBuilder:
             )
             self._report((*path, "threshold_origin"), message)
 
+    def _check_labels(self, condition: Condition, path: Path) -> None:
+        labels = [part.label for part in metric_conditions(condition) if part.label]
+        for label in labels:
+            if label in BUILT_IN_PLACEHOLDERS:
+                message = f"label {label!r} has a meaning of its own in messages; choose another"
+                self._report(path, message)
+            elif labels.count(label) > 1:
+                self._report(path, f"label {label!r} names more than one condition")
+
+    def _escalation(self, data: dict[str, Any], base: Condition, path: Path) -> Escalation:
+        entry, here = data["escalation"], (*path, "escalation")
+        severity = Severity(entry["severity"])
+        if severity.rank <= Severity(data["severity"]).rank:
+            message = f"'{severity}' must be more severe than the rule's '{data['severity']}'"
+            self._report((*here, "severity"), message)
+        return Escalation(
+            severity=severity,
+            condition=self._escalated_condition(entry, base, here),
+            required_observations=entry.get("for", data.get("for", 1)),
+        )
+
+    def _escalated_condition(self, entry: dict[str, Any], base: Condition, path: Path) -> Condition:
+        if _CONDITION_KEYS & entry.keys():
+            if "label" in entry:
+                message = "'label' picks a condition of the rule; this is one of its own"
+                self._report((*path, "label"), message, at_key=True)
+            return self._conditions.condition(entry, path)
+        if "threshold" not in entry:
+            self._report(
+                path, "needs a threshold, or a condition of its own: metric, all, any, not"
+            )
+            return base
+        threshold = self._conditions.threshold(entry["threshold"], (*path, "threshold"))
+        window = None
+        if "window" in entry:
+            window = self._conditions.window(entry["window"], (*path, "window"))
+        if "statistic" in entry:
+            message = "another statistic needs 'metric' beside it"
+            self._report((*path, "statistic"), message, at_key=True)
+        try:
+            return adjust_condition(base, entry.get("label"), threshold, window)
+        except AdjustmentError as error:
+            self._report(path, f"the rule {error}")
+            return base
+
     def _override(self, data: dict[str, Any], path: Path) -> Override:
-        changes = [key for key in ("disable", "severity", "threshold", "window") if key in data]
+        changes = [key for key in _OVERRIDE_KEYS if key in data]
         if not changes:
-            self._report(path, "changes nothing; give disable, severity, threshold or window")
+            self._report(path, f"changes nothing; give one of {', '.join(_OVERRIDE_KEYS)}")
         if "disable" in data and len(changes) > 1:
             self._report(path, "'disable: true' leaves nothing else to change")
-        threshold = data.get("threshold")
+        if "label" in data and not {"threshold", "window"} & data.keys():
+            message = "'label' belongs to 'threshold' or 'window'"
+            self._report((*path, "label"), message, at_key=True)
+        build = self._conditions
+        threshold, window = data.get("threshold"), data.get("window")
         return Override(
             id=data["id"],
             reason=data["reason"],
             disable="disable" in data,
             severity=Severity(data["severity"]) if "severity" in data else None,
-            threshold=self._threshold(threshold, (*path, "threshold")) if threshold else None,
-            window=self._window(data["window"], (*path, "window")) if "window" in data else None,
+            label=data.get("label"),
+            threshold=build.threshold(threshold, (*path, "threshold")) if threshold else None,
+            window=build.window(window, (*path, "window")) if window else None,
+            required_observations=data.get("for"),
         )
 
-    def _gate(self, data: dict[str, Any]) -> Gate:
-        after = data.get("after", {})
+    def _gate(self, data: dict[str, Any], path: Path) -> Gate:
+        after, until = data.get("after", {}), data.get("until", {})
         where = data.get("where")
+        if "at_most_steps" in after and "fraction" not in after:
+            message = "'at_most_steps' bounds 'fraction', which is missing"
+            self._report((*path, "after", "at_most_steps"), message, at_key=True)
+        for key in ("steps", "fraction"):
+            if key in after and key in until and after[key] >= until[key]:
+                self._report((*path, "until", key), f"'until' must lie behind 'after' {after[key]}")
+        try:
+            SpecifierSet(data.get("trl", ""))
+        except InvalidSpecifier:
+            message = f"{data['trl']!r} is no range of versions; write such as '>=1.12,<2'"
+            self._report((*path, "trl"), message)
         return Gate(
             trainers=frozenset(data.get("trainers", ())),
             where={name: tuple(values) for name, values in where.items()} if where else None,
+            trl=data.get("trl", ""),
+            learning_rate_phases=frozenset(
+                map(LearningRatePhase, data.get("learning_rate_phase", ()))
+            ),
             after_observations=after.get("observations", 0),
             after_steps=after.get("steps", 0),
             after_fraction=after.get("fraction", 0.0),
+            after_at_most_steps=after.get("at_most_steps"),
+            until_steps=until.get("steps"),
+            until_fraction=until.get("fraction"),
         )
 
     def _message(self, text: str, condition: Condition, path: Path) -> Message:
@@ -152,131 +229,3 @@ class RuleBuilder:
         except MessageError as error:
             self._report((*path, "message"), str(error))
             return parse_message("")
-
-    def _condition(self, data: dict[str, Any], path: Path) -> Condition:
-        kinds = [key for key in _CONDITION_KEYS if key in data]
-        if len(kinds) != 1:
-            found = f"not {' and '.join(kinds)} together" if kinds else "none is there"
-            self._report(path, f"needs exactly one of metric, all, any, not; {found}")
-            return AllOf(())
-        if kinds != ["metric"]:
-            for key in _METRIC_KEYS:
-                if key in data:
-                    message = f"{key!r} goes into the conditions below {kinds[0]!r}"
-                    self._report((*path, key), message, at_key=True)
-        match kinds[0]:
-            case "metric":
-                return self._metric_condition(data, path)
-            case "all":
-                return AllOf(self._parts(data["all"], (*path, "all")))
-            case "any":
-                return AnyOf(self._parts(data["any"], (*path, "any")))
-            case _:
-                return Not(self._condition(data["not"], (*path, "not")))
-
-    def _parts(self, data: list[dict[str, Any]], path: Path) -> tuple[Condition, ...]:
-        return tuple(self._condition(part, (*path, index)) for index, part in enumerate(data))
-
-    def _metric_condition(self, data: dict[str, Any], path: Path) -> MetricCondition:
-        if "threshold" not in data:
-            self._report(path, "key 'threshold' is missing: say when the statistic is bad")
-            threshold = _STAND_IN
-        else:
-            threshold = self._threshold(data["threshold"], (*path, "threshold"))
-        if threshold.comparison in SIGNALS:
-            for key in ("statistic", "window"):
-                if key in data:
-                    message = (
-                        f"'{threshold.comparison}' looks at the newest value; leave {key!r} out"
-                    )
-                    self._report((*path, key), message, at_key=True)
-        return MetricCondition(
-            metric=data["metric"],
-            statistic=self._statistic(data, path),
-            threshold=threshold,
-            label=data.get("label"),
-        )
-
-    def _statistic(self, data: dict[str, Any], path: Path) -> StatisticChoice:
-        name = data.get("statistic", _WINDOWLESS)
-        if name == _WINDOWLESS:
-            if "window" in data:
-                message = "'last' takes no window; leave it out or choose another statistic"
-                self._report((*path, "window"), message, at_key=True)
-            return StatisticChoice(name, Window(1, 1))
-        if "window" not in data:
-            self._report(path, f"key 'window' is missing: {name!r} needs one")
-            return StatisticChoice(name, Window(1, 1))
-        return StatisticChoice(name, self._window(data["window"], (*path, "window")))
-
-    def _window(self, data: int | dict[str, Any], path: Path) -> Window:
-        if isinstance(data, int):
-            return Window(data, data)
-        if data["at_least"] > data["at_most"]:
-            self._report(path, "'at_least' must not be above 'at_most'")
-        return Window(data["at_least"], data["at_most"], data["fraction"])
-
-    def _threshold(self, data: dict[str, Any], path: Path) -> Threshold:
-        kinds = [key for key in _COMPARISONS if key in data]
-        if len(kinds) != 1:
-            found = f"not {' and '.join(kinds)} together" if kinds else "none is there"
-            self._report(path, f"needs exactly one of {', '.join(_COMPARISONS)}; {found}")
-            return _STAND_IN
-        comparison = Comparison(kinds[0])
-        self._check_extras(data, comparison, path)
-        return Threshold(
-            comparison=comparison,
-            bounds=self._bounds(data, comparison, path),
-            tolerance=self._optional_expression(data, "tolerance", path),
-            relative_to=self._reference(data.get("relative_to"), (*path, "relative_to")),
-            reference_at_least=self._optional_expression(data, "reference_at_least", path),
-        )
-
-    def _check_extras(self, data: dict[str, Any], comparison: Comparison, path: Path) -> None:
-        if "tolerance" in data and comparison is not Comparison.EQUALS:
-            self._report((*path, "tolerance"), "'tolerance' belongs to 'equals'", at_key=True)
-        if "reference_at_least" in data and "relative_to" not in data:
-            message = "'reference_at_least' belongs to 'relative_to'"
-            self._report((*path, "reference_at_least"), message, at_key=True)
-        if "relative_to" in data and comparison in SIGNALS:
-            message = f"'{comparison}' compares nothing; leave 'relative_to' out"
-            self._report((*path, "relative_to"), message, at_key=True)
-        directed = (Comparison.ABOVE, Comparison.BELOW)
-        if data.get("relative_to") == Reference.RUNNING_BEST and comparison not in directed:
-            message = "'running_best' needs above or below, which say what is better"
-            self._report((*path, "relative_to"), message)
-
-    def _bounds(
-        self, data: dict[str, Any], comparison: Comparison, path: Path
-    ) -> tuple[Expression, ...]:
-        if comparison in SIGNALS:
-            return ()
-        here = (*path, comparison.value)
-        if comparison not in _INTERVALS:
-            return (self._expression(data[comparison.value], here),)
-        low, high = (
-            self._expression(bound, (*here, index))
-            for index, bound in enumerate(data[comparison.value])
-        )
-        low_value, high_value = low.evaluate({}), high.evaluate({})
-        if low_value is not None and high_value is not None and low_value >= high_value:
-            message = f"the first bound {low.text} must be below the second {high.text}"
-            self._report(here, message)
-        return (low, high)
-
-    def _reference(
-        self, data: str | dict[str, Any] | None, path: Path
-    ) -> Reference | StatisticChoice | None:
-        if data is None:
-            return None
-        return Reference(data) if isinstance(data, str) else self._statistic(data, path)
-
-    def _optional_expression(self, data: dict[str, Any], key: str, path: Path) -> Expression | None:
-        return self._expression(data[key], (*path, key)) if key in data else None
-
-    def _expression(self, source: str | float, path: Path) -> Expression:
-        try:
-            return parse_expression(source)
-        except ExpressionError as error:
-            self._report(path, str(error))
-            return _UNKNOWN

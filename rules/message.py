@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from post_training_toolkit.rules.suggestion import did_you_mean
 
-BUILT_IN_PLACEHOLDERS = ("value", "threshold", "reference", "ratio", "metric", "step", "window")
+BUILT_IN_PLACEHOLDERS = (
+    "value",
+    "threshold",
+    "reference",
+    "ratio",
+    "difference",
+    "metric",
+    "step",
+    "window",
+)
 _NUMBER_FORMAT = re.compile(r"[-+ ]?#?0?\d{0,2}(,)?(\.\d{1,2})?[eEfFgG%]?")
 # What a placeholder shows when its number does not exist, for example a ratio without reference.
 _ABSENT = "n/a"

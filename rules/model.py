@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from post_training_toolkit.rules.expression import Expression
+from post_training_toolkit.rules.condition import (
+    Condition,
+    Threshold,
+    WholeRun,
+    Window,
+    metrics_of,
+)
 from post_training_toolkit.rules.message import Message
 from post_training_toolkit.rules.severity import Severity
 
 ConfigurationValue = str | int | float | bool | None
-
-
-class Comparison(StrEnum):
-    """How a threshold compares; the value is the key in the rule file."""
-
-    ABOVE = "above"
-    BELOW = "below"
-    BETWEEN = "between"
-    OUTSIDE = "outside"
-    EQUALS = "equals"
-    NON_FINITE = "non_finite"
-    MISSING = "missing"
-
-
-# Ask whether the newest value is there at all, and compare nothing.
-SIGNALS = (Comparison.NON_FINITE, Comparison.MISSING)
 
 
 class Status(StrEnum):
@@ -37,116 +27,33 @@ class Status(StrEnum):
     DEPRECATED = "deprecated"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How many logged observations a statistic looks at.
+class LearningRatePhase(StrEnum):
+    """What the logged learning rate does."""
 
-    With ``fraction`` None the size is ``at_least``; otherwise it is that share of the planned
-    logs, kept within the bounds.
-    """
-
-    at_least: int
-    at_most: int
-    fraction: float | None = None
-
-    def size(self, planned_logs: int | None) -> int:
-        """Return the number of observations for a run of so many planned logs.
-
-        >>> Window(at_least=5, at_most=50, fraction=0.1).size(200)
-        20
-        >>> Window(at_least=5, at_most=50, fraction=0.1).size(None)
-        5
-        """
-        if self.fraction is None or planned_logs is None:
-            return self.at_least
-        return min(max(round(self.fraction * planned_logs), self.at_least), self.at_most)
-
-
-@dataclass(frozen=True, slots=True)
-class StatisticChoice:
-    """A statistic by name and its window."""
-
-    name: str
-    window: Window
-
-
-class Reference(StrEnum):
-    """What a relative threshold divides by, when it is not another statistic."""
-
-    BASELINE = "baseline"
-    RUNNING_BEST = "running_best"
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """When a value is bad.
-
-    ``bounds`` holds two expressions for between and outside, one for above, below and equals,
-    none for non_finite and missing. With ``relative_to`` the ratio value / reference is compared.
-    """
-
-    comparison: Comparison
-    bounds: tuple[Expression, ...] = ()
-    tolerance: Expression | None = None
-    relative_to: Reference | StatisticChoice | None = None
-    reference_at_least: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MetricCondition:
-    """One comparison of one metric's statistic with a threshold."""
-
-    metric: str
-    statistic: StatisticChoice
-    threshold: Threshold
-    label: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """True when every part is true."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """True when at least one part is true."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """True when the part is false."""
-
-    part: Condition
-
-
-Condition = MetricCondition | AllOf | AnyOf | Not
-
-
-def metric_conditions(condition: Condition) -> Iterator[MetricCondition]:
-    """Yield the comparisons in a condition, in the order of the file."""
-    match condition:
-        case MetricCondition():
-            yield condition
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from metric_conditions(part)
-        case Not(part=part):
-            yield from metric_conditions(part)
+    WARMUP = "warmup"
+    CONSTANT = "constant"
+    DECAY = "decay"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """When a rule applies at all. Empty ``trainers`` means every trainer."""
+    """When a rule applies at all.
+
+    Empty ``trainers`` and ``learning_rate_phases`` mean every one, an empty ``trl`` every version.
+    ``after_at_most_steps`` bounds what ``after_fraction`` gives; ``until_steps`` and
+    ``until_fraction`` are the last point at which the rule is judged; None is no bound.
+    """
 
     trainers: frozenset[str] = frozenset()
     where: Mapping[str, tuple[ConfigurationValue, ...]] | None = None
+    trl: str = ""
+    learning_rate_phases: frozenset[LearningRatePhase] = frozenset()
     after_observations: int = 0
     after_steps: int = 0
     after_fraction: float = 0.0
+    after_at_most_steps: int | None = None
+    until_steps: int | None = None
+    until_fraction: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +84,20 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """The second level of a rule: its condition, how long it must hold, and the severity then."""
+
+    severity: Severity
+    condition: Condition
+    required_observations: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One validated rule.
 
     ``required_observations`` is the ``for`` of the file: consecutive observations before it fires.
+    ``inhibits`` and ``caused_by`` name rules; both say which insight is a consequence of which.
     ``line`` and ``column`` say where in ``source`` it stands.
     """
 
@@ -198,30 +115,86 @@ class Rule:
     status: Status = Status.STABLE
     required_observations: int = 1
     keep_firing_for: int = 5
+    cool_down: int = 0
+    escalation: Escalation | None = None
+    inhibits: tuple[str, ...] = ()
+    caused_by: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    renamed_from: tuple[str, ...] = ()
     false_alarms: tuple[str, ...] = ()
     source: str = ""
     line: int = 1
     column: int = 1
 
+    @property
+    def highest_severity(self) -> Severity:
+        """The severity that the rule can reach."""
+        if self.escalation is None:
+            return self.severity
+        return max(self.severity, self.escalation.severity, key=lambda each: each.rank)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that the rule reads, globs as they are written."""
+        escalation = metrics_of(self.escalation.condition) if self.escalation else ()
+        return tuple(dict.fromkeys((*metrics_of(self.condition), *escalation)))
+
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A project's change to a rule of a source it extends."""
+    """A project's change to a rule of a source it extends.
+
+    ``label`` says to which condition of the rule ``threshold`` and ``window`` belong.
+    """
 
     id: str
     reason: str
     disable: bool = False
     severity: Severity | None = None
+    label: str | None = None
     threshold: Threshold | None = None
-    window: Window | None = None
+    window: Window | WholeRun | None = None
+    required_observations: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rules by id, tag or severity; a rule matches when any of them fits."""
+
+    ids: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    severities: frozenset[Severity] = frozenset()
+
+    def matches(self, rule: Rule) -> bool:
+        """Return whether the rule is among those that are meant."""
+        return bool(
+            self.ids & {rule.id, *rule.renamed_from}
+            or self.tags & set(rule.tags)
+            or rule.severity in self.severities
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """An old id that a file still uses for a rule."""
+
+    file: str
+    line: int
+    column: int
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
 class RuleBundle:
-    """The rules of a run after extends and overrides, and the texts they came from."""
+    """The rules of a run after extends and overrides, and the texts they came from.
+
+    ``renames`` are the places that use an old id of a rule.
+    """
 
     rules: tuple[Rule, ...]
     sources: tuple[Source, ...]
+    renames: tuple[Rename, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+INVALID = "invalid"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One located mistake in a rule file; lines and columns count from 1.
+
+    ``code`` names the kind of mistake; lint findings have codes of their own.
 
     >>> print(Problem("my.yaml", 3, 5, "a_rule", "unknown key 'treshold'"))
     my.yaml:3:5: rule 'a_rule': unknown key 'treshold'
@@ -19,6 +23,7 @@ class Problem:
     column: int
     rule: str | None
     message: str
+    code: str = INVALID
 
     def __str__(self) -> str:
         rule = f"rule {self.rule!r}: " if self.rule is not None else ""

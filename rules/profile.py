@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,6 +13,27 @@ import yaml
 from post_training_toolkit.rules.expression import Expression, parse_expression
 
 EVAL_PREFIX = "eval_"
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How one derived metric is computed from a row.
+
+    ``metrics`` maps the names of the expression to metrics, ``constants`` to numbers of the
+    configuration; together they cover it.
+    """
+
+    name: str
+    expression: Expression
+    metrics: Mapping[str, str]
+    constants: Mapping[str, float]
+
+    def compute(self, values: Mapping[str, float]) -> float | None:
+        """Return the metric for a row's canonical values, None where it is undefined."""
+        numbers = dict(self.constants)
+        for name, metric in self.metrics.items():
+            numbers[name] = values[metric]
+        return self.expression.compute(numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +60,31 @@ class Profile:
             return EVAL_PREFIX + self.canonical.get(inner, inner)
         return self.canonical.get(key, key)
 
-    def derive(
-        self, metrics: Mapping[str, float], configuration: Mapping[str, object]
-    ) -> dict[str, float]:
-        """Return the derived metrics that a row's canonical metrics allow.
+    def derivations(
+        self, metrics: Set[str], configuration: Mapping[str, object]
+    ) -> list[Derivation]:
+        """Return the derived metrics that these canonical metrics allow, evaluation twins included.
 
-        >>> load_profile("dpo").derive({"reward_margin": 0.5}, {"beta": 0.1})
-        {'reward_margin_nats': 5.0}
+        >>> profile = load_profile("dpo")
+        >>> [margin] = profile.derivations({"reward_margin"}, {"beta": 0.1})
+        >>> margin.name, margin.compute({"reward_margin": 0.5})
+        ('reward_margin_nats', 5.0)
         """
-        derived = {}
+        found = []
         for name, expression in self.derived.items():
             for prefix in ("", EVAL_PREFIX):
                 # A metric shadows an argument of the same name.
-                values = {
-                    each: metrics.get(prefix + each, configuration.get(each))
-                    for each in expression.names
+                sources = {each: prefix + each for each in expression.names}
+                logged = {each: metric for each, metric in sources.items() if metric in metrics}
+                constants = {each: configuration.get(each) for each in sources.keys() - logged}
+                numbers = {
+                    each: float(value)
+                    for each, value in constants.items()
+                    if isinstance(value, (int, float)) and not isinstance(value, bool)
                 }
-                has_metric = any(prefix + each in metrics for each in expression.names)
-                result = expression.evaluate(values) if has_metric else None
-                if result is not None:
-                    derived[prefix + name] = result
-        return derived
+                if logged and len(numbers) == len(constants):
+                    found.append(Derivation(prefix + name, expression, logged, numbers))
+        return found
 
     def derive_configuration(self, configuration: Mapping[str, object]) -> dict[str, float]:
         """Return the configuration values that follow from the trainer's arguments.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import reprlib
+import stat
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +14,9 @@ from post_training_toolkit.rules.model import Source
 
 PACK_PREFIX = "pack:"
 DEFAULT_PACK = "pack:default"
+_PROJECT_MARKS = (".git", "pyproject.toml")
+# Longer entries are cut in messages.
+_SHOWN_LENGTH = 100
 
 
 def pack_names() -> tuple[str, ...]:
@@ -60,6 +66,47 @@ def read_file(path: Path) -> Source:
     """
     with path.open("rb") as file:
         return Source(str(path), file.read(MAX_BYTES + 1), str(path.parent))
+
+
+def resolve_extended_path(entry: str, folder: str) -> Path:
+    """Return the file that an entry of ``extends`` names, as seen from the folder of its file.
+
+    It must lie below the root of the project, links followed, so that checking rules of unknown
+    origin reads nothing else of the machine. The root is the nearest folder above that holds .git
+    or pyproject.toml, or else the folder of the file. Raises ``LookupError`` with a sentence.
+    """
+    root = _project_root(folder)
+    try:
+        # Path.resolve raises RuntimeError for a loop of links; this leaves the loop to fail below.
+        real = Path(os.path.realpath(Path(folder) / entry))
+    except ValueError:
+        # A null byte or half of a surrogate pair.
+        raise LookupError(f"cannot read {_shortened(entry)}: no file can have this name") from None
+    if not real.is_relative_to(root):
+        raise LookupError(
+            f"{_shortened(entry)} lies outside the project folder {root}; extend files inside it"
+        )
+    try:
+        mode = real.stat().st_mode
+    except OSError as error:
+        raise LookupError(f"cannot read {_shortened(entry)}: {error.strerror}") from None
+    # A pipe would wait for ever, a device may never end.
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+        raise LookupError(f"cannot read {_shortened(entry)}: it is {what}; name a rule file")
+    return Path(folder) / entry
+
+
+def _project_root(folder: str) -> Path:
+    start = Path(os.path.realpath(folder))
+    for each in (start, *start.parents):
+        if any((each / mark).exists() for mark in _PROJECT_MARKS):
+            return each
+    return start
+
+
+def _shortened(entry: str) -> str:
+    return reprlib.repr(entry) if len(entry) > _SHOWN_LENGTH else repr(entry)
 
 
 def expand_path(path: Path) -> list[Path]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
+from post_training_toolkit.engine.cli.docs import docs
+from post_training_toolkit.engine.cli.explain import explain
+from post_training_toolkit.engine.cli.list_rules import list_rules
+from post_training_toolkit.engine.cli.new import new
 from post_training_toolkit.engine.cli.replay import replay
+from post_training_toolkit.engine.cli.schema import schema
+from post_training_toolkit.engine.cli.test import run_tests
 from post_training_toolkit.engine.cli.validate import validate
 
 
@@ -30,3 +36,9 @@ def main() -> None:
 
 main.add_command(validate)
 main.add_command(replay)
+main.add_command(run_tests)
+main.add_command(list_rules)
+main.add_command(explain)
+main.add_command(schema)
+main.add_command(docs)
+main.add_command(new)

@@ -33,3 +33,11 @@ class Baseline(Univariate[float]):
     def get(self) -> float | None:
         """Return the early level, or None while it is not settled."""
         return self._level
+
+    exact = True
+
+    def recompute(self) -> float | None:
+        return self.get()
+
+    def error_bound(self) -> float:
+        return 0.0

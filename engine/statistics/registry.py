@@ -15,3 +15,11 @@ from post_training_toolkit.engine.statistics.zscore import ZScore
 STATISTICS: Mapping[str, type[WindowStatistic]] = MappingProxyType(
     {"last": Last, "mean": Mean, "median": Median, "std": Std, "zscore": ZScore}
 )
+
+
+class StatisticError(ValueError):
+    pass
+
+
+def build_statistic(name, window_size, parameters):
+    return STATISTICS[name](window_size)

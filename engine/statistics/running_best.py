@@ -21,9 +21,23 @@ class RunningBest(Univariate[float]):
 
     def update(self, x: float) -> None:
         """Compare one value with the best so far."""
-        if self._best is None or (x > self._best) == self._highest:
+        if self.beaten_by(x):
             self._best = x
+
+    def beaten_by(self, x: float) -> bool:
+        """Return whether a value would be the new best."""
+        if self._best is None:
+            return True
+        return x > self._best if self._highest else x < self._best
 
     def get(self) -> float | None:
         """Return the best value so far."""
         return self._best
+
+    exact = True
+
+    def recompute(self) -> float | None:
+        return self.get()
+
+    def error_bound(self) -> float:
+        return 0.0

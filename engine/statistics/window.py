@@ -43,6 +43,14 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
             return None
         return value if value is None or math.isfinite(value) else None
 
+    exact = True
+
+    def recompute(self) -> float | None:
+        return self.get()
+
+    def error_bound(self) -> float:
+        return 0.0
+
     @abc.abstractmethod
     def _compute(self) -> float | None:
         """Return the value of a full window."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
@@ -11,10 +11,19 @@ from typing import Any
 import pytest
 import yaml
 
-from post_training_toolkit.engine.compile import CompiledRules, Compiler
+from post_training_toolkit.engine.compile import Compiler
+from post_training_toolkit.engine.coverage import NotRun
+from post_training_toolkit.engine.detector import Detector
+from post_training_toolkit.engine.detectors import Detectors
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
-from post_training_toolkit.engine.event import Event, InsightFired
+from post_training_toolkit.engine.event import (
+    Event,
+    InsightClosed,
+    InsightEscalated,
+    InsightFired,
+    InsightFolded,
+)
 from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.metrics_file import (
     LoggedRow,
@@ -51,8 +60,12 @@ def _rules(*texts: str) -> tuple[Rule, ...]:
 def _tell(event: Event) -> str:
     match event:
         case InsightFired():
-            what = "fires"
-        case _:
+            what = "fires" if event.caused_by is None else f"fires because of {event.caused_by}"
+        case InsightEscalated():
+            what = f"escalates to {event.severity}"
+        case InsightFolded():
+            what = f"is folded under {event.caused_by}"
+        case InsightClosed():
             what = "resolves" if event.resolved else "still fires"
     return f"{event.step}: {event.insight} {what}"
 
@@ -66,12 +79,27 @@ def _load_rules() -> Callable[..., tuple[Rule, ...]]:
     return _rules
 
 
+@dataclass(frozen=True)
+class CompiledRules:
+    """What became of rules in a run: detectors, statistics by metric, rules that cannot run."""
+
+    detectors: tuple[Detector, ...]
+    statistics: Mapping[str, list[Any]]
+    not_run: tuple[NotRun, ...]
+
+
 @pytest.fixture(scope="session", name="compiled")
 def _compiled() -> Callable[..., CompiledRules]:
     """Compile rules for a run."""
 
     def compiled(*texts: str, run: RunDescription | None = None) -> CompiledRules:
-        return Compiler(run or RunDescription()).compile(_rules(*texts))
+        compiler = Compiler(run or RunDescription())
+        detectors = Detectors(_rules(*texts), compiler)
+        fed = {
+            metric: [update.__self__ for update in feed.updates]  # type: ignore[attr-defined]
+            for metric, feed in compiler.statistics.feeds.items()
+        }
+        return CompiledRules(tuple(detectors.active), fed, tuple(detectors.not_run))
 
     return compiled
 

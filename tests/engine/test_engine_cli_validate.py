@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -87,7 +88,9 @@ def test_a_folder_is_checked_as_one(tmp_path: Path) -> None:
         f"{tmp_path}/deep/b.yml:3:9: rule 'my_rule': this id is taken at {tmp_path}/a.yaml:3; "
         "ids are unique, and 'overrides' changes an existing rule"
     ]
-    (tmp_path / "deep" / "b.yml").write_text(GOOD.replace("my_rule", "other"))
+    (tmp_path / "deep" / "b.yml").write_text(
+        GOOD.replace("my_rule", "other").replace("above: 5", "below: 0.1")
+    )
     done = _validate(tmp_path)
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == "2 rules in 2 files valid, 0 findings\n"
@@ -139,8 +142,8 @@ def test_a_finding_fails_only_a_strict_check(
     done = _validate(path, *option)
     assert done.exit_code == exit_code
     assert done.stdout == (
-        f"{path}:3:5: rule 'my_rule': no dpo run logs a metric 'los'; "
-        "did you mean 'loss'? (finding)\n"
+        f"{path}:6:13: rule 'my_rule': no dpo run logs a metric 'los'; "
+        "did you mean 'loss'? [dead-rule]\n"
     )
     assert done.stderr == "1 rule in 1 file valid, 1 finding\n"
 
@@ -150,6 +153,65 @@ def test_packs_that_a_file_extends_are_not_counted_as_its_own(tmp_path: Path) ->
     path.write_text(GOOD.replace("version: 1", "version: 1\nextends: [pack:default]"))
     done = _validate(path)
     assert (done.exit_code, done.stderr) == (0, "1 rule in 1 file valid, 0 findings\n")
+
+
+TESTS = """\
+version: 1
+tests:
+  - name: a loss of six is told
+    trainer: sft
+    series: {loss: 6x5}
+    expect: []
+"""
+
+
+def test_files_of_rule_tests_are_checked_as_such_and_are_no_rule_files(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(GOOD)
+    (tmp_path / "tests.yaml").write_text(TESTS)
+    done = _validate(tmp_path)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "1 rule and 1 test in 2 files valid, 0 findings\n"
+    (tmp_path / "tests.yaml").write_text(TESTS.replace("trainer:", "trianer:"))
+    done = _validate(tmp_path)
+    assert done.exit_code == 3
+    place = f"{tmp_path}/tests.yaml"
+    assert done.stdout.splitlines() == [
+        f"{place}:3:5: key 'trainer' is missing: The trainer of the run; null for one that the "
+        "toolkit does not know.",
+        f"{place}:4:5: unknown key 'trianer'; did you mean 'trainer'?",
+    ]
+
+
+def test_a_file_with_both_rules_and_tests_is_a_rule_file(tmp_path: Path) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(GOOD + TESTS.removeprefix("version: 1\n"))
+    done = _validate(path)
+    assert done.exit_code == 3
+    assert f"{path}:13:1: unknown key 'tests'" in done.stdout
+
+
+def test_a_test_file_that_is_empty_of_sense_is_told_like_a_rule_file(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("tests: [")
+    done = _validate(path)
+    assert done.exit_code == 3
+    assert done.stdout.startswith(f"{path}:")
+    assert "not valid YAML" in done.stdout
+
+
+@pytest.mark.parametrize(("count", "last"), [(100, "unknown key"), (101, "... and 1 more")])
+def test_at_most_a_hundred_lines_are_printed_and_the_rest_is_counted(
+    tmp_path: Path, count: int, last: str
+) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(GOOD + "".join(f"wrong{index}: 1\n" for index in range(count)))
+    done = _validate(path)
+    lines = done.stdout.splitlines()
+    assert len(lines) == min(count, 101)
+    assert last in lines[-1]
+    assert done.stderr == f"{count} problems\n"
+    everything = json.loads(_validate(path, "--format", "json").stdout)
+    assert len(everything["problems"]) == count
 
 
 def test_a_path_that_is_not_there_is_wrong_usage_in_one_line(tmp_path: Path) -> None:

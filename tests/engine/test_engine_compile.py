@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from post_training_toolkit.engine.compile import CompiledRules
 from post_training_toolkit.engine.coverage import NotRun
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.engine.statistics.window import WindowStatistic
 
-Compile = Callable[..., CompiledRules]
+Compile = Callable[..., Any]
 
 
-def _kinds(compiled: CompiledRules) -> dict[str, list[str]]:
+def _kinds(compiled: Any) -> dict[str, list[str]]:
     """Name the statistics that each metric feeds, with their windows."""
     return {
         metric: [
@@ -46,7 +45,7 @@ def test_rules_share_one_statistic_for_equal_metric_statistic_and_window(
     )
     assert len(rules.detectors) == 10
     assert _kinds(rules) == {
-        "x": ["Mean(20)", "Mean(10)", "Std(20)", "Last(1)", "Baseline", "Link"],
+        "x": ["Mean(20)", "Mean(10)", "Std(20)", "Last(1)", "Baseline", "Before"],
         "y": ["Mean(20)"],
     }
 

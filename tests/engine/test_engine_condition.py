@@ -10,16 +10,18 @@ from post_training_toolkit.engine.condition import (
     AllChecks,
     AnyCheck,
     CompiledCondition,
-    Limits,
     NotCheck,
-    ValueCheck,
 )
 from post_training_toolkit.engine.door import Row, admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import InsightFired
+from post_training_toolkit.engine.limits import limits_of
+from post_training_toolkit.engine.observations import Observations
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.engine.statistics.last import Last
-from post_training_toolkit.rules.model import Comparison, Rule
+from post_training_toolkit.engine.value_check import ValueCheck
+from post_training_toolkit.rules.condition import Comparison
+from post_training_toolkit.rules.model import Rule
 
 LoadRules = Callable[..., tuple[Rule, ...]]
 Story = Callable[..., list[str]]
@@ -122,11 +124,35 @@ def test_a_relative_threshold_is_silent_without_a_reference_worth_the_name(
     assert _fired(rule, values) == []
 
 
-def test_a_reference_large_enough_is_judged_on_either_side_of_zero(load_rules: LoadRules) -> None:
+def test_a_ratio_to_a_negative_reference_is_not_judged(load_rules: LoadRules) -> None:
+    """It would turn round: what grows away from a negative level has a growing ratio too."""
     threshold = "{above: 3, relative_to: baseline, reference_at_least: 2}"
     (rule,) = load_rules(f"{{metric: x, threshold: {threshold}}}")
     assert [each.ratio for each in _fired(rule, [2, 2, 2, 2, 2, 7])] == [3.5]
-    assert [each.ratio for each in _fired(rule, [-2, -2, -2, -2, -2, -7])] == [3.5]
+    assert _fired(rule, [-2, -2, -2, -2, -2, -7]) == []
+
+
+@pytest.mark.parametrize(
+    ("threshold", "values", "step", "reference", "difference"),
+    [
+        ("below: -3, difference_from: baseline", [-2, -2, -2, -2, -2, -5, -5.5], 7, -2.0, -3.5),
+        ("above: 1, difference_from: running_best", [4, -1, -0.5, 0.5], 4, -1.0, 1.5),
+        ("above: 3, difference_from: {statistic: last}", [2, 5, 9], 3, 5.0, 4.0),
+        ("equals: 0, difference_from: {statistic: last}", [0, 2, 2], 3, 2.0, 0.0),
+    ],
+)
+def test_a_difference_is_judged_at_any_level(
+    load_rules: LoadRules,
+    threshold: str,
+    values: list[float],
+    step: int,
+    reference: float,
+    difference: float,
+) -> None:
+    (rule,) = load_rules(f"{{metric: x, threshold: {{{threshold}}}}}")
+    first = _fired(rule, values)[0]
+    assert (first.step, first.reference, first.difference) == (step, reference, difference)
+    assert first.ratio is None
 
 
 def test_the_best_is_that_of_the_statistic_and_not_of_the_metric(load_rules: LoadRules) -> None:
@@ -160,8 +186,8 @@ def _check(value: float | None) -> ValueCheck:
     statistic = Last(1)
     if value is not None:
         statistic.update(value)
-    limits = Limits(Comparison.ABOVE, "above 0.5", low=0.5)
-    return ValueCheck("x", None, limits, statistic, window=1)
+    limits = limits_of(Comparison.ABOVE, 0.5, 0.5, "above 0.5")
+    return ValueCheck("x", None, limits, 1, statistic, Observations(), 1)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +213,8 @@ def test_all_and_any_wait_only_for_what_can_still_change_their_answer(
     the others from resolving.
     """
     row = Row({}, {}, frozenset(), {})
-    assert AllChecks((_check(left), _check(right))).evaluate(row) is both
-    assert AnyCheck((_check(left), _check(right))).evaluate(row) is either
+    assert AllChecks((_check(left), _check(right))).evaluate(1, row) is both
+    assert AnyCheck((_check(left), _check(right))).evaluate(1, row) is either
 
 
 @pytest.mark.parametrize(("part", "turned"), [(1, False), (0, True), (None, None)])
@@ -196,7 +222,7 @@ def test_not_turns_an_answer_round_and_keeps_unknown(
     part: float | None, turned: bool | None
 ) -> None:
     condition: CompiledCondition = NotCheck(_check(part))
-    assert condition.evaluate(Row({}, {}, frozenset(), {})) is turned
+    assert condition.evaluate(1, Row({}, {}, frozenset(), {})) is turned
 
 
 def test_every_part_is_judged_although_the_answer_is_clear(story: Story) -> None:

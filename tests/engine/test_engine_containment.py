@@ -113,6 +113,7 @@ def test_a_rule_that_fails_is_taken_out_and_the_others_go_on(
         "2: c#1 fires",
         "3: a#1 resolves",
         "3: c#1 resolves",
+        "3: b#1 still fires",
         "5: a#2 fires",
         "5: c#2 fires",
         "9: a#2 still fires",

@@ -135,13 +135,13 @@ def test_a_statistic_that_fails_takes_out_the_rules_that_look_at_its_metric(
         "all: [{metric: y, threshold: {above: 1}}, {metric: x, threshold: {above: 1}}]",
         "{metric: y, threshold: {above: 1}}",
     )
-    containment = Containment()
-    engine = Engine(rules, RunDescription(), containment)
 
     def fail(*_: object) -> None:
         raise OSError("broken")
 
     monkeypatch.setattr(Mean, "update", fail)
+    containment = Containment()
+    engine = Engine(rules, RunDescription(), containment)
     assert tell(engine.observe(1, admit({"x": 5, "y": 5}))) == ["1: c#1 fires"]
     assert engine.observe(2, admit({"x": 5, "y": 5})) == ()
     assert list(containment.failures) == ["statistics of x"]

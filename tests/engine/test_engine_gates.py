@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from post_training_toolkit.engine.compile import CompiledRules
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.model import Rule
 
-Compile = Callable[..., CompiledRules]
+Compile = Callable[..., Any]
 LoadRules = Callable[..., tuple[Rule, ...]]
 Story = Callable[..., list[str]]
 

@@ -75,8 +75,10 @@ FIRED = InsightFired(
     value=float("nan"),
     reference=None,
     ratio=float("-inf"),
+    difference=None,
     threshold="above 1",
     message="a message",
+    caused_by=None,
     remediation=("do this",),
     citations=(),
     threshold_origin="empirical",
@@ -99,8 +101,8 @@ def test_the_lines_of_an_episode() -> None:
     assert insight_line(FIRED).decode() == (
         '{"event":"fired","insight":"a#1","rule":"a","title":"A title","severity":"high","step":5,'
         '"first_step":4,"last_sound_step":3,"metric":"x","value":"NaN","reference":null,'
-        '"ratio":"-Infinity","threshold":"above 1","message":"a message",'
-        '"remediation":["do this"],"citations":[],'
+        '"ratio":"-Infinity","difference":null,"threshold":"above 1","message":"a message",'
+        '"caused_by":null,"remediation":["do this"],"citations":[],'
         '"threshold_origin":"empirical","detects":["loss_spike"],'
         '"evidence":{"x":[[4,1.5],[5,2.0]]}}\n'
     )

@@ -108,10 +108,19 @@ def test_events_come_in_the_order_of_the_rules(story: Story) -> None:
         ]
 
 
-def test_one_step_logged_twice_is_two_observations(load_rules: LoadRules, tell: Tell) -> None:
+def test_two_rows_of_one_step_are_two_observations(load_rules: LoadRules, tell: Tell) -> None:
     engine = Engine(load_rules("{metric: x, threshold: {above: 1}, for: 2}"), RunDescription())
     assert engine.observe(7, admit({"x": 2})) == ()
-    assert tell(engine.observe(7, admit({"x": 2}))) == ["7: a#1 fires"]
+    assert tell(engine.observe(7, admit({"x": 3}))) == ["7: a#1 fires"]
+
+
+def test_the_same_row_logged_again_at_its_step_says_nothing_new(
+    load_rules: LoadRules, tell: Tell
+) -> None:
+    engine = Engine(load_rules("{metric: x, threshold: {above: 1}, for: 2}"), RunDescription())
+    for _ in range(3):
+        assert engine.observe(7, admit({"x": 2, "y": float("nan")})) == ()
+    assert tell(engine.observe(8, admit({"x": 2, "y": float("nan")}))) == ["8: a#1 fires"]
 
 
 def test_open_episodes_are_closed_at_the_end_without_being_resolved(
@@ -164,8 +173,10 @@ def test_an_insight_says_all_there_is_to_say(load_rules: LoadRules) -> None:
         value=1.0,
         reference=8.0,
         ratio=0.125,
+        difference=None,
         threshold="below 0.5 times its best so far",
         message="x 1.0 is 0.12 of 8 (below 0.5 times its best so far) at 50 over 2; 1",
+        caused_by=None,
         remediation=("first", "second"),
         citations=('Ann (2024), "A Paper", arXiv:2401.00001',),
         threshold_origin="paper",

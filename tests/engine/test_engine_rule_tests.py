@@ -1,4 +1,4 @@
-"""Unit tests of rules: the notation of series, located mistakes, and what a run of one demands."""
+"""Unit tests of rules: how they are read, what they demand, and how a difference is told."""
 
 from __future__ import annotations
 
@@ -7,70 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.rule_tests import (
     NOT_LOGGED,
-    SeriesValue,
+    RuleTest,
+    check_names,
     load_rule_tests,
-    parse_series,
     run_rule_test,
 )
+from post_training_toolkit.engine.rule_tests.report import describe_result
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.problem import InvalidRulesError
+from post_training_toolkit.rules.profile import config_classes
+from post_training_toolkit.schemas import load_schema
 
-INF = float("inf")
 LoadRules = Callable[..., tuple[Rule, ...]]
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("0.7", [0.7]),
-        ("0.7x3", [0.7, 0.7, 0.7]),
-        ("0x2", [0.0, 0.0]),
-        ("1 2  3", [1.0, 2.0, 3.0]),
-        ("3+0.5x3", [3.0, 3.5, 4.0]),
-        ("3-0.5x3", [3.0, 2.5, 2.0]),
-        ("2~0.5x3", [2.5, 1.5, 2.5]),
-        ("-40x2", [-40.0, -40.0]),
-        ("-200-1x3", [-200.0, -201.0, -202.0]),
-        ("0-0.1x2", [0.0, -0.1]),
-        ("1-0.5", [1.0]),
-        ("1.0e-6x2", [1e-6, 1e-6]),
-        ("1e-6-1e-7x2", [1e-6, 9e-7]),
-        (".5 +2", [0.5, 2.0]),
-        ("inf -inf infx2", [INF, -INF, INF, INF]),
-        ("null nullx2", [None, None, None]),
-        ("_ 1 _x2", [NOT_LOGGED, 1.0, NOT_LOGGED, NOT_LOGGED]),
-        ("", []),
-    ],
-)
-def test_the_notation_of_a_series(text: str, values: list[SeriesValue]) -> None:
-    assert parse_series(text) == values
-
-
-def test_nan_is_written_nan() -> None:
-    [first, second] = parse_series("nanx2")
-    assert isinstance(first, float)
-    assert (first != first, first is second) == (True, True)
-
-
-@pytest.mark.parametrize(
-    "item", ["x3", "1x", "1xx2", "1..2", "NaN", "1,2", "0.7x-3", "2~", "1x2.5"]
-)
-def test_what_is_no_series_is_refused_with_what_would_be(item: str) -> None:
-    with pytest.raises(ValueError, match="is no series; write such as") as caught:
-        parse_series(f"1 {item} 2")
-    assert str(caught.value).startswith(f"{item!r} is no series")
-
-
-def _file(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "tests.yaml"
-    path.write_text(text)
-    return path
-
 
 TESTS = """\
 version: 1
+rule_files: [mine.yaml]
 tests:
   - name: high is told
     trainer: sft
@@ -84,114 +39,282 @@ tests:
     series: {x: 0x3 1, y: _ 5}
     rules: [a]
     expect: []
+  - name: rows come every ten steps, evaluations every twenty
+    trainer: null
+    logging_steps: 10
+    eval_steps: 20
+    series: {x: 1x3}
+    eval_series: {eval_x: 7x2}
+    silent: [a]
 """
 
 
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "tests.yaml"
+    path.write_text(text)
+    return path
+
+
+def _one(tmp_path: Path, body: str) -> RuleTest:
+    text = f"version: 1\ntests:\n  - {{name: one, trainer: sft, {body}}}\n"
+    (test,) = load_rule_tests(_file(tmp_path, text))
+    return test
+
+
+def _problems(tmp_path: Path, text: str) -> list[str]:
+    path = _file(tmp_path, text)
+    with pytest.raises(InvalidRulesError) as caught:
+        load_rule_tests(path)
+    return [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
+
+
 def test_a_test_is_read_as_it_is_written(tmp_path: Path) -> None:
-    first, second = load_rule_tests(_file(tmp_path, TESTS))
-    assert (first.name, first.trainer, first.max_steps) == ("high is told", "sft", 5)
-    assert (first.configuration, first.rules) == ({}, frozenset())
+    path = _file(tmp_path, TESTS)
+    first, second, _ = load_rule_tests(path)
+    assert (first.name, first.run.trainer, first.run.max_steps) == ("high is told", "sft", 5)
+    assert (first.run.configuration, first.rules, first.rule_files) == ({}, set(), ("mine.yaml",))
+    assert (first.place, second.place) == ((str(path), 4), (str(path), 9))
+    assert first.expect is not None
     assert [(each.rule, each.step, each.resolved) for each in first.expect] == [("a", 4, None)]
-    assert (second.configuration, second.max_steps) == ({"beta": 0.1}, 50)
+    assert (second.run.configuration, second.run.max_steps) == ({"beta": 0.1}, 50)
     assert second.series == {"x": [0.0, 0.0, 0.0, 1.0], "y": [NOT_LOGGED, 5.0]}
-    assert (second.rules, second.expect) == (frozenset({"a"}), ())
+    assert (second.rules, second.expect) == ({"a"}, ())
+
+
+def test_rows_have_the_steps_at_which_a_trainer_logs_them(tmp_path: Path) -> None:
+    """An evaluation is a row of its own, after the training row of its step."""
+    test = load_rule_tests(_file(tmp_path, TESTS))[2]
+    assert (test.run.trainer, test.run.max_steps, test.run.logging_steps) == (None, 40, 10)
+    assert test.rows() == [
+        (10, {"x": 1.0}),
+        (20, {"x": 1.0}),
+        (20, {"eval_x": 7.0}),
+        (30, {"x": 1.0}),
+        (40, {"eval_x": 7.0}),
+    ]
+
+
+def test_a_row_holds_what_was_logged_at_its_step(tmp_path: Path) -> None:
+    """Null is logged, an underscore is not; where nothing is logged there is no row."""
+    test = _one(tmp_path, 'series: {x: 1 _ null, y: "5"}, expect: []')
+    assert test.rows() == [(1, {"x": 1.0, "y": 5.0}), (3, {"x": None})]
 
 
 def test_every_mistake_of_a_test_file_is_told_with_its_place(tmp_path: Path) -> None:
     text = TESTS.replace("trainer: sft", "trainers: sft").replace("severity: high", "severity: hgh")
-    path = _file(tmp_path, text.replace("max_steps: 50", "max_steps: many"))
-    with pytest.raises(InvalidRulesError) as caught:
-        load_rule_tests(path)
-    assert str(caught.value).splitlines() == [
-        f"{path}:3:5: key 'trainer' is missing",
-        f"{path}:4:5: unknown key 'trainers'; did you mean 'trainer'?",
-        f"{path}:7:38: 'severity' cannot be 'hgh'; did you mean 'high'?",
-        f"{path}:11:16: 'max_steps' must be a whole number, not 'many'",
+    assert _problems(tmp_path, text.replace("max_steps: 50", "max_steps: many")) == [
+        "4:5: key 'trainer' is missing: The trainer of the run; null for one that the toolkit "
+        "does not know.",
+        "5:5: unknown key 'trainers'; did you mean 'trainer'?",
+        "8:38: 'severity' cannot be 'hgh'; did you mean 'high'?",
+        "12:16: 'max_steps' must be a whole number, not 'many'",
     ]
 
 
 def test_every_mistake_in_a_series_is_told_with_its_place(tmp_path: Path) -> None:
-    path = _file(tmp_path, TESTS.replace("0x3 5x2", "0x3 5y2").replace("0x3 1", "zero"))
-    with pytest.raises(InvalidRulesError) as caught:
-        load_rule_tests(path)
+    text = TESTS.replace("0x3 5x2", "0x3 5y2").replace("y: _ 5", "y: zero")
     what = "is no series; write such as 0.7, 0.7x20, 0.7-0.01x20, nan, _"
-    assert str(caught.value).splitlines() == [
-        f"{path}:5:13: '5y2' {what}",
-        f"{path}:12:13: 'zero' {what}",
-    ]
+    assert _problems(tmp_path, text) == [f"6:17: '5y2' {what}", f"13:27: 'zero' {what}"]
 
 
-HIGH = (
-    "{metric: x, threshold: {above: 1}, for: 2, keep_firing_for: 1, message: '{value:.1f} is high'}"
-)
+def test_a_series_that_yaml_reads_as_a_number_is_to_be_quoted(tmp_path: Path) -> None:
+    """0x20 without quotes would be the number 32."""
+    text = TESTS.replace("x: 1x3", "x: 0x20")
+    what = "quote this series: YAML reads it as a single number, and 0x as hexadecimal"
+    assert _problems(tmp_path, text) == [f"20:17: {what}"]
 
 
 @pytest.mark.parametrize(
-    ("expect", "passes"),
+    ("written", "instead", "what"),
     [
-        ("[{rule: a, step: 3}]", True),
-        ("[{rule: a, step: 3, severity: high, resolved: 4, message: is high}]", True),
-        ("[]", False),
-        ("[{rule: b, step: 3}]", False),
-        ("[{rule: a, step: 2}]", False),
-        ("[{rule: a, step: 3, severity: low}]", False),
-        ("[{rule: a, step: 3, resolved: 5}]", False),
-        ("[{rule: a, step: 3, message: is low}]", False),
-        ("[{rule: a, step: 3}, {rule: a, step: 4}]", False),
+        ("trainer: sft", "trainer: stf", "5:14: 'trainer' cannot be 'stf'; did you mean 'sft'?"),
+        ("name: low is not", "name: high is told", "9:11: this name is taken in line 4"),
+        ("x: 0x3 5x2", 'x: ""', "6:17: an empty series tests nothing"),
+        ("    expect: []", "", "9:5: needs 'expect' or 'silent'"),
+        ("    series: {x: 1x3}\n    eval_series: {eval_x: 7x2}\n", "", "16:5: needs a 'series'"),
+        ("    eval_steps: 20\n", "", "16:5: 'eval_series' needs 'eval_steps'"),
+        ("eval_x", "loss", "21:25: an evaluation logs 'eval_loss', not 'loss'"),
+        ("expect: []", "expect: []\n    silent: []", "16:13: 'silent': [] "),
+        (
+            "severity: high,",
+            "resolved: 4,",
+            "8:38: an insight resolves after it fires",
+        ),
+        ("severity: high,", "escalated: 3,", "8:39: an insight escalates when it fires or later"),
+        (
+            "silent: [a]",
+            "silent: [a]\n    expect: [{rule: a, step: 1}]",
+            "22:14: rule 'a' cannot be silent and be expected to fire",
+        ),
+        ("rule_files: [mine.yaml]", "rule_files: mine.yaml", "2:13: 'rule_files' must be a list"),
+    ],
+)
+def test_a_test_that_would_prove_nothing_is_an_error(
+    tmp_path: Path, written: str, instead: str, what: str
+) -> None:
+    assert written in TESTS
+    problems = _problems(tmp_path, TESTS.replace(written, instead, 1))
+    assert [problem[: len(what)] for problem in problems] == [what]
+
+
+def test_the_values_of_a_file_are_bounded(tmp_path: Path) -> None:
+    series = ", ".join(f"m{index}: 1x100000" for index in range(11))
+    text = f"version: 1\ntests:\n  - {{name: a, trainer: sft, series: {{{series}}}, expect: []}}\n"
+    [problem] = _problems(tmp_path, text)
+    assert problem.endswith("the series of a file have at most 1,000,000 values together")
+
+
+def test_trainers_are_those_of_the_profiles() -> None:
+    trainer = load_schema("rule_tests")["$defs"]["test"]["properties"]["trainer"]
+    assert set(trainer["enum"]) == {*config_classes().values(), None}
+
+
+SPIKE = "series: {x: 0 5x2 0x2}"
+HIGH = (
+    "{metric: x, threshold: {above: 1}, for: 2, keep_firing_for: 1, message: '{value:.1f} is high'}"
+)
+ONLY_DPO = "{metric: x, threshold: {above: 1}, trainers: [dpo]}"
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("expect: [{rule: aa, step: 1}]", "no rule 'aa'; did you mean 'a'?"),
+        ("rules: [zz], expect: []", "no rule 'zz'"),
+        ("silent: [zz]", "no rule 'zz'"),
+        ("expect: [{rule: a, step: 3, caused_by: zz}]", "no rule 'zz'"),
+        ("expect: [{rule: b, step: 3}]", "rule 'b' is not for trainer 'sft'"),
+        ("silent: [b]", "rule 'b' is not for trainer 'sft'"),
+        (
+            "rules: [b], expect: []",
+            "none of these rules is for trainer 'sft', so nothing is tested",
+        ),
+        (
+            "rules: [a], expect: [{rule: c, step: 3}]",
+            "rule 'c' is not among the 'rules' of this test",
+        ),
+    ],
+)
+def test_names_are_checked_so_that_no_silence_is_vacuous(
+    load_rules: LoadRules, tmp_path: Path, body: str, what: str
+) -> None:
+    test = _one(tmp_path, f"{SPIKE}, {body}")
+    with pytest.raises(InvalidRulesError) as caught:
+        check_names([test], load_rules(HIGH, ONLY_DPO, HIGH))
+    [problem] = caught.value.problems
+    assert (problem.line, problem.message) == (3, what)
+    assert problem.column > 20
+
+
+def test_a_filter_may_hold_rules_for_other_trainers_beside_one_for_this(
+    load_rules: LoadRules, tmp_path: Path
+) -> None:
+    test = _one(tmp_path, f"{SPIKE}, rules: [a, b], expect: []")
+    check_names([test], load_rules(HIGH, ONLY_DPO))
+    assert not run_rule_test(test, load_rules(HIGH, ONLY_DPO)).passed
+
+
+@pytest.mark.parametrize(
+    ("expect", "what"),
+    [
+        ("[{rule: a, step: 3}]", None),
+        ("[{rule: a, step: 3, severity: high, resolved: 4, message: is high, metric: x}]", None),
+        ("[]", "a fires, and is not expected"),
+        ("[{rule: a, step: 2}]", "a: step differs"),
+        ("[{rule: a, step: 3, severity: low}]", "a: severity differs"),
+        ("[{rule: a, step: 3, resolved: 5}]", "a: resolved differs"),
+        ("[{rule: a, step: 3, metric: y}]", "a: metric differs"),
+        ("[{rule: a, step: 3, caused_by: a}]", "a: caused_by differs"),
+        ("[{rule: a, step: 3, escalated: 3}]", "a: escalated differs"),
+        ("[{rule: a, step: 2, message: is low}]", "a: step and message differ"),
+        ("[{rule: a, step: 3}, {rule: a, step: 4}]", "a does not fire"),
+        ("[{rule: a, step: 4}, {rule: a, step: 3}]", "a does not fire"),
     ],
 )
 def test_a_test_passes_only_if_everything_it_says_is_so(
-    load_rules: LoadRules, tmp_path: Path, expect: str, passes: bool
+    load_rules: LoadRules, tmp_path: Path, expect: str, what: str | None
 ) -> None:
-    text = (
-        "version: 1\ntests:\n  - {name: spike, trainer: sft, series: {x: 0 5x2 0x2}, "
-        f"expect: {expect}}}\n"
+    result = run_rule_test(_one(tmp_path, f"{SPIKE}, expect: {expect}"), load_rules(HIGH))
+    assert [each.what for each in result.differences] == ([] if what is None else [what])
+    assert result.passed is (what is None)
+
+
+def test_a_difference_shows_both_sides_in_columns(load_rules: LoadRules, tmp_path: Path) -> None:
+    body = f"{SPIKE}, expect: [{{rule: a, step: 2, resolved: 4}}, {{rule: b, step: 2}}]"
+    test = _one(tmp_path, body)
+    silent = "{metric: y, threshold: {above: 1}}"
+    result = run_rule_test(test, load_rules(HIGH, silent, "{metric: x, threshold: {above: 4}}"))
+    assert describe_result(result).splitlines() == [
+        f"FAIL {tmp_path / 'tests.yaml'}:3: one",
+        "  a: step differs",
+        "    expected  rule: a  step: 2                             resolved: 4",
+        "    got       rule: a  step: 3  severity: high  metric: x  resolved: 4  "
+        "message: 5.0 is high",
+        "  b does not fire: y was never logged",
+        "    expected  rule: b  step: 2",
+        "    got       silence",
+        "  c fires, and is not expected",
+        "    expected  silence",
+        "    got       rule: c  step: 2  severity: high  metric: x  message: a message",
+    ]
+
+
+def test_silent_rules_must_have_been_able_to_fire(load_rules: LoadRules, tmp_path: Path) -> None:
+    rules = load_rules(
+        HIGH,
+        "{metric: x, threshold: {above: 9}}",
+        "{metric: y, threshold: {above: 9}}",
+        "{metric: x, threshold: {above: 9}, where: {beta: [1]}}",
+        "{metric: x, statistic: mean, window: 6, threshold: {above: 9}}",
     )
-    [test] = load_rule_tests(_file(tmp_path, text))
-    difference = run_rule_test(test, load_rules(HIGH))
-    assert (difference is None) is passes
-    if difference is not None:
-        assert difference.startswith("spike\n  expected: ")
-        assert difference.endswith("got: ['a at 3 (high, resolved 4): 5.0 is high']")
+    result = run_rule_test(_one(tmp_path, f"{SPIKE}, silent: [a, b, c, d, e]"), rules)
+    assert [each.what for each in result.differences] == [
+        "a fires, and must be silent",
+        "c is silent, but could not judge: y was never logged",
+        "d is silent, but could not judge: it is not for such a run",
+        "e is silent, but could not judge: 5 observations did not fill its windows and its "
+        "waiting time",
+    ]
 
 
-def test_a_difference_shows_silence_as_such(load_rules: LoadRules, tmp_path: Path) -> None:
-    text = (
-        "version: 1\ntests:\n"
-        "  - {name: quiet, trainer: sft, series: {x: 0.0x2}, expect: [{rule: a, step: 1}]}\n"
-        "  - {name: loud, trainer: sft, series: {x: 5x2}, expect: []}\n"
-    )
-    quiet, loud = load_rule_tests(_file(tmp_path, text))
-    missed, unexpected = (str(run_rule_test(test, load_rules(HIGH))) for test in (quiet, loud))
-    assert "expected: [ExpectedInsight(rule='a', step=1," in missed
-    assert missed.endswith("got: silence")
-    assert "expected: silence\n  got: ['a at 2 " in unexpected
+def test_silence_alone_says_nothing_about_other_rules(
+    load_rules: LoadRules, tmp_path: Path
+) -> None:
+    rules = load_rules(HIGH, "{metric: x, threshold: {above: 9}}")
+    alone = _one(tmp_path, f"{SPIKE}, silent: [b]")
+    beside = _one(tmp_path, f"{SPIKE}, silent: [b], expect: []")
+    assert run_rule_test(alone, rules).passed
+    [difference] = run_rule_test(beside, rules).differences
+    assert difference.what == "a fires, and is not expected"
 
 
-def test_a_series_may_end_early_and_have_holes(load_rules: LoadRules, tmp_path: Path) -> None:
-    """A step at which a metric is not logged is no observation of it."""
-    text = (
-        "version: 1\ntests:\n  - {name: holes, trainer: sft, series: {y: 1x2, x: 0 5 _ _ 5}, "
-        "expect: [{rule: a, step: 5}]}\n"
-    )
-    [test] = load_rule_tests(_file(tmp_path, text))
-    assert test.max_steps == 5
-    assert run_rule_test(test, load_rules(HIGH)) is None
+def test_a_step_at_which_a_metric_is_not_logged_is_no_observation(
+    load_rules: LoadRules, tmp_path: Path
+) -> None:
+    test = _one(tmp_path, "series: {y: 1x2, x: 0 5 _ _ 5}, expect: [{rule: a, step: 5}]")
+    assert test.run.max_steps == 5
+    assert run_rule_test(test, load_rules(HIGH)).passed
 
 
 def test_an_episode_open_at_the_end_is_not_resolved(load_rules: LoadRules, tmp_path: Path) -> None:
-    text = (
-        "version: 1\ntests:\n  - {name: stays, trainer: sft, series: {x: 5x3}, "
-        "expect: [{rule: a, step: 2, resolved: 3}]}\n"
-    )
-    [test] = load_rule_tests(_file(tmp_path, text))
-    assert "resolved None" in str(run_rule_test(test, load_rules(HIGH)))
+    test = _one(tmp_path, "series: {x: 5x3}, expect: [{rule: a, step: 2, resolved: 3}]")
+    [difference] = run_rule_test(test, load_rules(HIGH)).differences
+    assert difference.got is not None
+    assert difference.got.resolved is None
 
 
 def test_a_test_can_look_at_some_rules_only(load_rules: LoadRules, tmp_path: Path) -> None:
-    text = (
-        "version: 1\ntests:\n  - {name: b, trainer: sft, series: {x: 5x3}, rules: [b], "
-        "expect: [{rule: b, step: 1}]}\n"
-    )
-    [test] = load_rule_tests(_file(tmp_path, text))
-    assert run_rule_test(test, load_rules(HIGH, "{metric: x, threshold: {above: 4}}")) is None
+    test = _one(tmp_path, "series: {x: 5x3}, rules: [b], expect: [{rule: b, step: 1}]")
+    assert run_rule_test(test, load_rules(HIGH, "{metric: x, threshold: {above: 4}}")).passed
+
+
+def test_a_rule_that_fails_inside_fails_the_test_instead_of_being_silent(
+    load_rules: LoadRules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Detector, "observe", broken)
+    test = _one(tmp_path, f"{SPIKE}, expect: []")
+    [difference] = run_rule_test(test, load_rules(HIGH)).differences
+    assert "failed inside: RuntimeError: a bug" in difference.what

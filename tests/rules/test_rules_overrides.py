@@ -8,14 +8,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from post_training_toolkit.rules.bundle import load_bundle
-from post_training_toolkit.rules.model import (
-    Comparison,
-    MetricCondition,
-    Rule,
-    RuleBundle,
-    Source,
-    Window,
-)
+from post_training_toolkit.rules.condition import Comparison, MetricCondition, Window
+from post_training_toolkit.rules.model import Rule, RuleBundle, Source
 from post_training_toolkit.rules.problem import InvalidRulesError
 from post_training_toolkit.rules.severity import Severity
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from post_training_toolkit.rules.bundle import load_bundle
-from post_training_toolkit.rules.model import Rule, metric_conditions
+from post_training_toolkit.rules.condition import metric_conditions
+from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import config_classes, load_profile
 from post_training_toolkit.rules.sources import default_sources, pack_names, read_pack
 

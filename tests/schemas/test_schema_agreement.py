@@ -11,7 +11,8 @@ import pytest
 from post_training_toolkit.engine.event import InsightClosed, InsightFired
 from post_training_toolkit.engine.statistics.registry import STATISTICS
 from post_training_toolkit.rules.message import BUILT_IN_PLACEHOLDERS
-from post_training_toolkit.rules.model import Citation, Comparison, Reference, Status
+from post_training_toolkit.rules.condition import Comparison, Reference
+from post_training_toolkit.rules.model import Citation, Status
 from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.schemas import SCHEMA_NAMES, load_schema

@@ -1,0 +1,31 @@
+"""Progress bars, which only people see: on stderr, and only where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+Item = TypeVar("Item")
+
+
+def with_progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:
+    """Yield the items while a bar shows how many of them are done."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
+        yield from bar
+
+
+@contextmanager
+def progress_of(length: int, label: str) -> Iterator[Progress]:
+    """Give something to report progress to, behind which a bar stands if anybody sees it."""
+    if not sys.stderr.isatty():
+        yield Progress(None)
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield Progress(bar)

@@ -1,0 +1,1 @@
+"""Reads recorded runs from the files of trainers and trackers."""

@@ -1,0 +1,47 @@
+"""Finds what unit tests promise about each rule, without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+from post_training_toolkit.engine.rule_page import Behaviour
+from post_training_toolkit.rules.document import read_document
+from post_training_toolkit.rules.model import Source
+from post_training_toolkit.rules.schema_check import check_schema
+from post_training_toolkit.schemas import load_schema
+
+
+def shipped_tests() -> tuple[Source, ...]:
+    """Read the files of rule tests that ship with the packs."""
+    folder = files("post_training_toolkit.rules") / "pack_tests"
+    found = sorted(folder.iterdir(), key=lambda each: each.name)
+    return tuple(
+        Source(f"tests:{each.name}", each.read_bytes())
+        for each in found
+        if each.name.endswith(".yaml")
+    )
+
+
+def tested_behaviours(sources: Iterable[Source]) -> Mapping[str, list[Behaviour]]:
+    """Return, by rule id, the tests that name the rule; a file that is invalid promises nothing."""
+    behaviours: dict[str, list[Behaviour]] = {}
+    for source in sources:
+        document = read_document(source.name, source.text)
+        if document.problems or check_schema(document, load_schema("rule_tests")):
+            continue
+        for test in document.data["tests"]:
+            for rule, behaviour in _behaviours(test):
+                behaviours.setdefault(rule, []).append(behaviour)
+    return behaviours
+
+
+def _behaviours(test: Mapping[str, Any]) -> Iterable[tuple[str, Behaviour]]:
+    fired: dict[str, list[int]] = {rule: [] for rule in test.get("rules", ())}
+    for expected in test.get("expect", ()):
+        fired.setdefault(expected["rule"], []).append(expected["step"])
+    for rule in test.get("silent", ()):
+        fired.setdefault(rule, [])
+    for rule, steps in fired.items():
+        yield rule, Behaviour(test["name"], tuple(steps))
