@@ -28,9 +28,9 @@ _LARGEST_FACTOR = 1e6
 class Knob:
     """One ``above`` or ``below`` of a rule.
 
-    ``level`` is the severity that it belongs to. ``today`` is its number; None for one that depends
-    on the configuration, which is scaled instead, so that 1 is as it is today. ``_place`` counts the
-    comparisons of the condition in the order of the file.
+    ``rule`` holds one level only. ``today`` is the number of the threshold; None for one that
+    depends on the configuration, which is scaled instead, so that 1 is as it is today. ``_place``
+    counts the comparisons of the condition in the order of the file.
     """
 
     rule: Rule

@@ -169,7 +169,7 @@ def _suggestion_lines(suggestions: Sequence[Suggestion] | None) -> list[str]:
             f"{each.statistic} of {each.metric} {each.comparison}",
             "x 1" if each.today is None else f"{each.today:.4g}",
             _quiet_from(each),
-            _NONE if each.margin is None else f"{each.margin:+.0%}",
+            _margin(each.margin),
         ]
         for each in suggestions
     ]
@@ -186,6 +186,13 @@ def _quiet_from(suggestion: Suggestion) -> str:
         return _NONE
     factor = "x " if suggestion.today is None else ""
     return f"{factor}{suggestion.quiet_from:.3g}"
+
+
+def _margin(margin: float | None) -> str:
+    if margin is None:
+        return _NONE
+    # Beyond that a percentage is hard to read.
+    return f"{margin:+.0%}" if abs(margin) < 10 else f"{margin:+.1g} times"
 
 
 def _total_lines(sums: Totals) -> list[str]:

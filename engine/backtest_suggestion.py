@@ -7,7 +7,7 @@ and halves the range in which the rule falls silent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from post_training_toolkit.engine.labelled_run import read_labelled_run
 from post_training_toolkit.engine.readers.description import DescribedRecording
 from post_training_toolkit.engine.replay import replay
 from post_training_toolkit.rules.condition import Comparison
-from post_training_toolkit.rules.model import Source
+from post_training_toolkit.rules.model import Rule, Source
 from post_training_toolkit.rules.severity import Severity
 
 # Halvings of the range: the answer is within 1 % of the exact one.
@@ -47,16 +47,22 @@ class Suggestion:
     margin: float | None
 
 
-def suggest(folders: Sequence[Path], sources: tuple[Source, ...], jobs: int) -> list[Suggestion]:
-    """Return a suggestion for every threshold that can be turned, in the order of the rules.
+def quiet_positions_of(
+    folders: Sequence[Path], sources: tuple[Source, ...], jobs: int
+) -> Iterator[dict[str, float]]:
+    """Yield the quiet positions in each of some healthy runs that can be read."""
+    return in_processes(partial(quiet_positions, sources), folders, jobs)
 
-    ``folders`` are healthy runs that can be read.
-    """
+
+def suggestions(
+    rules: Iterable[Rule], positions: Iterable[Mapping[str, float]]
+) -> list[Suggestion]:
+    """Return a suggestion for every threshold that can be turned, in the order of the rules."""
     found: dict[str, float] = {}
-    for positions in in_processes(partial(quiet_positions, sources), folders, jobs):
-        for key, position in positions.items():
+    for of_run in positions:
+        for key, position in of_run.items():
             found[key] = max(found.get(key, position), position)
-    return [_suggestion(knob, found.get(knob.key)) for knob in find_knobs(rules_of(sources))]
+    return [_suggestion(knob, found.get(knob.key)) for knob in find_knobs(rules)]
 
 
 def quiet_positions(sources: tuple[Source, ...], folder: Path) -> dict[str, float]:

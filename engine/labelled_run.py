@@ -26,7 +26,7 @@ _LOGS = ("log.jsonl", METRICS)
 # What the trainers take where a run does not say; rules that count examples need them.
 _USUAL = {"gradient_accumulation_steps": 1, "world_size": 1, "logging_steps": 1, "fp16": False}
 _NEEDED = ("trainer", "fault", "onset_step", "expected")
-_OPTIONAL = ("hyperparameters", "match", "acceptable", "trl", "description", "data", "ended")
+_OPTIONAL = ("hyperparameters", "match", "acceptable", "trl")
 
 
 class LabelledRunError(ValueError):
@@ -139,9 +139,10 @@ class _LabelReader:
         for key in _NEEDED:
             if key not in self.data:
                 raise self._error("", f"no key {key!r}{guess(key, self.data)}")
+        known = {*_NEEDED, *_OPTIONAL}
         for key in self.data:
-            # A run may say more about itself; only what looks like a slip is one.
-            if key not in (*_NEEDED, *_OPTIONAL) and (near := guess(key, (*_NEEDED, *_OPTIONAL))):
+            # A run may say more about itself; only what looks like a key that is absent is a slip.
+            if key not in known and (near := guess(key, known - set(self.data))):
                 raise self._error(key, f"unknown key {key!r}{near}")
 
     def _text(self, key: str) -> str | None:

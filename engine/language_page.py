@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from post_training_toolkit.engine.page import escape_markdown
 from post_training_toolkit.rules.lint import CODES
 
+if TYPE_CHECKING:
+    from post_training_toolkit.engine.statistics.registry import StatisticDescription
+
 Schema = Mapping[str, Any]
 
 _INTRODUCTION = """\
-Every key of a rule file, from the JSON Schema that `ptt-rules schema` prints. [rules.md](rules.md)
-explains them by example. With this first line an editor completes and checks as you type:
+Every key of a rule file, from the JSON Schema that `ptt-rules schema` prints. With this first line
+an editor completes and checks as you type:
 
 ```yaml
 # yaml-language-server: $schema=rules.schema.json
@@ -27,30 +30,6 @@ _TYPES = {
     "object": "mapping",
     "string": "text",
 }
-
-
-class StatisticDescription(Protocol):
-    """What the registry of statistics tells about one of them."""
-
-    @property
-    def name(self) -> str:
-        """The name in rule files."""
-
-    @property
-    def summary(self) -> str:
-        """The first paragraph of its docstring."""
-
-    @property
-    def takes_window(self) -> bool:
-        """Whether it needs a window."""
-
-    @property
-    def parameters(self) -> Mapping[str, str]:
-        """Each parameter and its meaning."""
-
-    @property
-    def whole_run(self) -> bool:
-        """Whether ``window: run`` is possible."""
 
 
 def language_page(schema: Schema, statistics: Iterable[StatisticDescription]) -> str:

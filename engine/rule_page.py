@@ -20,7 +20,7 @@ _ORIGINS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class Promise:
     """What a unit test promises about a rule: its name, and the steps at which the rule fires."""
 
     name: str
@@ -30,7 +30,7 @@ class Behaviour:
 def rule_page(
     rule: Rule,
     causes: Iterable[str],
-    tests: Iterable[Behaviour],
+    tests: Iterable[Promise],
     figures: Figures | None,
 ) -> Page:
     """Return all there is to know about a rule.
@@ -119,7 +119,7 @@ def _listed(heading: str, texts: Iterable[str], empty: str) -> Section:
     return Section(heading, () if items else (empty,), items)
 
 
-def _test_words(test: Behaviour) -> str:
+def _test_words(test: Promise) -> str:
     steps = ", ".join(map(str, test.fires_at))
     return f"{test.name} (fires at step {steps})" if steps else f"{test.name} (stays silent)"
 

@@ -15,6 +15,7 @@ from post_training_toolkit.engine.observations import Observations
 from post_training_toolkit.engine.statistics.baseline import Baseline
 from post_training_toolkit.engine.statistics.before import Before
 from post_training_toolkit.engine.statistics.registry import StatisticError, build_statistic
+from post_training_toolkit.engine.value_check import ExactStatistic
 from post_training_toolkit.rules.condition import StatisticChoice, Window
 
 # The early level is the median of the first twentieth of the planned logs, within bounds.
@@ -28,7 +29,7 @@ class SharedStatistics:
         self.feeds: dict[str, MetricFeed] = {}
         self.pair_feeds: dict[tuple[str, str], PairFeed] = {}
         self._planned_logs = planned_logs
-        self._shared: dict[tuple[object, ...], Any] = {}
+        self._shared: dict[tuple[object, ...], ExactStatistic] = {}
 
     def observations(self, metric: str) -> Observations:
         """Return the newest observations of a metric, kept from now on."""
@@ -36,7 +37,7 @@ class SharedStatistics:
 
     def statistic(
         self, metric: str, choice: StatisticChoice, configuration: Mapping[str, Any]
-    ) -> Any:
+    ) -> ExactStatistic:
         """Return a statistic of a metric, or of a metric and the one it is correlated with."""
         key = (metric, *self._key(choice, configuration))
         other = choice.other_metric
@@ -45,13 +46,13 @@ class SharedStatistics:
 
     def statistic_before(
         self, metric: str, choice: StatisticChoice, configuration: Mapping[str, Any]
-    ) -> Any:
+    ) -> ExactStatistic:
         """Return a statistic over the observations of a metric before the newest one."""
         key = ("before", metric, *self._key(choice, configuration))
         add = self._feed(metric).add
         return self._share(key, lambda: Before(self._build(choice, configuration)), add)
 
-    def baseline(self, metric: str) -> Any:
+    def baseline(self, metric: str) -> ExactStatistic:
         """Return the early level of a metric."""
         size = _BASELINE_WINDOW.size(self._planned_logs)
         return self._share(("baseline", metric), lambda: Baseline(size), self._feed(metric).add)
@@ -83,8 +84,9 @@ class SharedStatistics:
         key: tuple[object, ...],
         build: Callable[[], Any],
         add: Callable[[Callable[..., None]], None],
-    ) -> Any:
+    ) -> ExactStatistic:
         if key not in self._shared:
-            self._shared[key] = statistic = build()
+            statistic = build()
+            self._shared[key] = statistic
             add(statistic.update)
         return self._shared[key]

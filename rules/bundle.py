@@ -18,11 +18,15 @@ from post_training_toolkit.rules.sources import (
     pack_names,
     read_file,
     read_pack,
+    resolve_extended_path,
 )
 from post_training_toolkit.rules.suggestion import did_you_mean
 from post_training_toolkit.schemas import load_schema
 
 _SELECTIONS = ("select", "ignore")
+
+# Projects need two or three; a longer chain would end in a stack overflow.
+_MAX_DEPTH = 20
 
 
 def load_bundle(sources: Iterable[Source], *, follow_extends: bool = True) -> RuleBundle:
@@ -51,6 +55,8 @@ class _Loading:
         self._sources: list[Source] = []
         self._documents: list[Document] = []
         self._assembly = Assembly()
+        # How many files deep the reading is in what extends what.
+        self._depth = 0
 
     def add(self, source: Source) -> None:
         identity = _identity(source)
@@ -77,12 +83,16 @@ class _Loading:
     def _extend(self, document: Document, source: Source) -> None:
         for index, entry in enumerate(document.data.get("extends", [])):
             try:
+                if self._depth == _MAX_DEPTH:
+                    raise LookupError(f"more than {_MAX_DEPTH} files extend each other in a row")
                 extended = _resolve(entry, source)
             except LookupError as error:
                 document.problems.append(document.problem(("extends", index), error.args[0]))
             else:
+                self._depth += 1
                 for each in extended:
                     self.add(each)
+                self._depth -= 1
 
     def _build(self, document: Document, broken: set[Path]) -> None:
         builder = RuleBuilder(document, broken)
@@ -119,11 +129,8 @@ def _resolve(entry: str, source: Source) -> Sequence[Source]:
         return (read_pack(name),)
     if source.folder is None:
         raise LookupError(f"a pack cannot extend the file {entry!r}")
-    path = FilePath(source.folder) / entry
+    path = resolve_extended_path(entry, source.folder)
     try:
         return (read_file(path),)
     except OSError as error:
         raise LookupError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        # Python refuses a path with a null byte before the system sees it.
-        raise LookupError(f"cannot read {entry!r}: {error}") from None

@@ -22,6 +22,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 1_000_000
 _MAX_NODES = 50_000
 _MAX_DEPTH = 50
+# No number is longer; reading one of a million digits in base 60 takes minutes.
+_MAX_DIGITS = 400
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _COLLECTION_TAGS = (BaseResolver.DEFAULT_MAPPING_TAG, BaseResolver.DEFAULT_SEQUENCE_TAG)
 _NULL_TAG = "tag:yaml.org,2002:null"
 
@@ -170,6 +173,9 @@ class _Conversion:
         return result
 
     def _scalar(self, node: ScalarNode) -> Any:
+        if node.tag in _NUMBER_TAGS and len(node.value) > _MAX_DIGITS:
+            self._report(node, "not a plain value: the number is too large")
+            return None
         try:
             value = self._constructor.construct_object(node)
         except ConstructorError as error:

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 INVALID = "invalid"
+# A message quotes the file, which may hold a word of a million letters.
+_MAX_MESSAGE = 600
+_MAX_NAME = 80
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,9 +28,26 @@ class Problem:
     message: str
     code: str = INVALID
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _shorten(self.message, _MAX_MESSAGE))
+        if self.rule is not None:
+            object.__setattr__(self, "rule", _shorten(self.rule, _MAX_NAME))
+
     def __str__(self) -> str:
         rule = f"rule {self.rule!r}: " if self.rule is not None else ""
         return f"{self.file}:{self.line}:{self.column}: {rule}{self.message}"
+
+
+def _shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text that is too long.
+
+    >>> _shorten("abcdefghij", 7)
+    'ab...ij'
+    """
+    if len(text) <= length:
+        return text
+    kept = (length - 3) // 2
+    return f"{text[:kept]}...{text[-kept:]}"
 
 
 class InvalidRulesError(ValueError):

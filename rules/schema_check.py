@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from post_training_toolkit.rules.document import Document, Path
 from post_training_toolkit.rules.problem import Problem
 from post_training_toolkit.rules.suggestion import did_you_mean
 
+# Where a mapping has more unknown keys than this, it is something else altogether.
+_HINTS = 50
 _TYPE_WORDS = {
     "array": "a list",
     "boolean": "true or false",
@@ -23,11 +26,20 @@ _TYPE_WORDS = {
 }
 
 
-# JSON Schema takes 20.0 for a whole number; windows and counts are counted with Python's int.
+def _is_integer(_: object, value: object) -> bool:
+    # JSON Schema takes 20.0 for a whole number; windows and counts are counted with Python's int.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_: object, value: object) -> bool:
+    # JSON has no NaN, which no bound of a schema would keep out.
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
 _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
     ),
 )
 
@@ -53,10 +65,9 @@ def _describe(
     known: Mapping[str, Any] = schema.get("properties", {})
     match error.validator:
         case "additionalProperties":
-            for key in instance:
-                if key not in known:
-                    message = f"unknown key {key!r}{did_you_mean(key, known)}"
-                    yield document.problem((*path, key), message, at_key=True)
+            for number, key in enumerate(key for key in instance if key not in known):
+                hint = did_you_mean(key, known) if number < _HINTS else ""
+                yield document.problem((*path, key), f"unknown key {key!r}{hint}", at_key=True)
         case "required":
             # Each missing key is an error of its own, which names the key only in its message.
             missing = next(key for key in expected if error.message.startswith(repr(key)))
@@ -72,6 +83,8 @@ def _describe(
             names = [expected] if isinstance(expected, str) else expected
             wanted = " or ".join(_TYPE_WORDS[name] for name in names)
             message = f"{_name(path)} must be {wanted}, not {_shown(instance)}"
+            if isinstance(instance, float) and not math.isfinite(instance):
+                message = "a number must be finite"
             yield document.problem(path, message)
         case "pattern":
             message = f"{_name(path)} cannot be {_shown(instance)}; it must match {expected}"

@@ -62,14 +62,14 @@ def _pages(
     """Yield each page's name below the output folder and its text."""
     from post_training_toolkit.engine.language_page import language_page
     from post_training_toolkit.engine.page import page_as_markdown
+    from post_training_toolkit.engine.promises import promises_by_rule, shipped_tests
     from post_training_toolkit.engine.rule_page import rule_page
     from post_training_toolkit.engine.statistics.registry import describe_statistics
-    from post_training_toolkit.engine.tested_behaviour import shipped_tests, tested_behaviours
     from post_training_toolkit.rules.figures import load_figures
     from post_training_toolkit.rules.relations import root_causes
     from post_training_toolkit.schemas import load_schema
 
-    tests = tested_behaviours([*shipped_tests(), *(read_rule_files(paths).tests if paths else ())])
+    tests = promises_by_rule([*shipped_tests(), *(read_rule_files(paths).tests if paths else ())])
     causes, figures = root_causes(bundle.rules), load_figures()
     for rule in rules:
         page = rule_page(rule, sorted(causes.get(rule.id, ())), tests.get(rule.id, ()), figures)

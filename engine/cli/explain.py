@@ -28,13 +28,13 @@ def explain(identifier: str, paths: tuple[Path, ...]) -> None:
       ptt-rules explain answers_lose_confidence my_rules.yaml
     """  # noqa: D301 - click looks for the character itself
     from post_training_toolkit.engine.page import page_as_text
+    from post_training_toolkit.engine.promises import promises_by_rule, shipped_tests
     from post_training_toolkit.engine.rule_page import rule_page
-    from post_training_toolkit.engine.tested_behaviour import shipped_tests, tested_behaviours
     from post_training_toolkit.rules.figures import load_figures
 
     _, bundle = load_rules(paths)
     rule = _find(identifier, bundle.rules)
-    tests = tested_behaviours([*shipped_tests(), *(read_rule_files(paths).tests if paths else ())])
+    tests = promises_by_rule([*shipped_tests(), *(read_rule_files(paths).tests if paths else ())])
     causes = sorted(root_causes(bundle.rules).get(rule.id, ()))
     page = rule_page(rule, causes, tests.get(rule.id, ()), load_figures())
     click.echo(page_as_text(page), nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from post_training_toolkit.engine.cli.backtest import backtest
 from post_training_toolkit.engine.cli.docs import docs
 from post_training_toolkit.engine.cli.explain import explain
 from post_training_toolkit.engine.cli.list_rules import list_rules
@@ -36,6 +37,7 @@ def main() -> None:
 
 main.add_command(validate)
 main.add_command(replay)
+main.add_command(backtest)
 main.add_command(run_tests)
 main.add_command(list_rules)
 main.add_command(explain)

@@ -63,8 +63,8 @@ def new(identifier: str, metric: str, trainer: str | None, output: Path | None) 
         rule_file: rule.rule_text(f"{_SCHEMA_FOLDER}/rules.schema.json"),
         test_file: rule.test_text(f"{_SCHEMA_FOLDER}/rule_tests.schema.json", rule_file.name),
     }
-    for path, name in schemas.items():
-        texts[rule_file.parent / path] = json.dumps(load_schema(name), indent=2) + "\n"
+    for place, name in schemas.items():
+        texts[rule_file.parent / place] = json.dumps(load_schema(name), indent=2) + "\n"
     _write(texts)
     click.echo(rule_file)
     click.echo(test_file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -22,10 +22,10 @@ def with_progress(items: Iterable[Item], length: int, label: str) -> Iterator[It
 
 
 @contextmanager
-def progress_of(length: int, label: str) -> Iterator[Progress]:
-    """Give something to report progress to, behind which a bar stands if anybody sees it."""
+def progress_of(length: int, label: str) -> Iterator[Callable[[int], object]]:
+    """Give a function that takes how much more is done, behind which a bar stands if it is seen."""
     if not sys.stderr.isatty():
-        yield Progress(None)
+        yield lambda _: None
         return
     with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield Progress(bar)
+        yield bar.update

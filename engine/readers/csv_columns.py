@@ -43,7 +43,9 @@ def _choose_run(runs: set[str], run: str | None) -> str | None:
     if run is not None and run not in runs:
         raise ValueError(f"no column of a run {run!r}{did_you_mean(run, runs)}")
     if run is None and len(runs) > 1:
-        raise ValueError(f"columns of several runs; choose one with --run: {', '.join(sorted(runs))}")
+        raise ValueError(
+            f"columns of several runs; choose one with --run: {', '.join(sorted(runs))}"
+        )
     return run if run is not None else min(runs, default=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -17,11 +17,13 @@ from post_training_toolkit.engine.metrics_file import (
 from post_training_toolkit.engine.readers.recording import Recording, RecordingError
 from post_training_toolkit.engine.readers.run_arguments import run_from_arguments
 from post_training_toolkit.engine.run import RunDescription
-from post_training_toolkit.rules.catalogue import MetricEntry, catalogue, catalogued_trainers
+from post_training_toolkit.rules.catalogue import catalogue, catalogued_trainers
 from post_training_toolkit.rules.profile import EVAL_PREFIX
 
-# More than this share of the keys that not every trainer logs must be the guessed trainer's.
-_ENOUGH = 0.5
+# What the number of examples behind a logged row is made of; trackers keep all but the processes.
+_BATCH = "per_device_train_batch_size"
+_ACCUMULATION = "gradient_accumulation_steps"
+_PROCESSES = "world_size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +54,64 @@ def describe(recording: Recording, given: GivenDescription) -> DescribedRecordin
     """Read the whole recording and return the fullest description of its run.
 
     The planned length is where rules that wait for a share of the run look; without it the last
-    step stands for it, which is too early for a run that died.
+    step stands for it, which is too early for a run that died. Where the number of processes is
+    not known, one is the careful guess: thresholds widen with fewer examples to a row.
     """
     entries, broken = read_entries(recording)
+    guesses: list[str] = []
     configuration = {**recording.run.configuration, **given.configuration}
     stated = run_from_arguments(configuration)
     planned = [entry.max_steps for entry in entries if isinstance(entry, Milestone)]
-    trainer = given.trainer or recording.run.trainer
-    max_steps = _first(given.max_steps, *planned, recording.run.max_steps, stated.max_steps)
-    logging_steps = _first(given.logging_steps, recording.run.logging_steps, stated.logging_steps)
-    guesses = []
-    if trainer is None:
-        trainer = guess_trainer(_keys(entries))
-        guesses.append(
-            "the trainer is not known: only the rules for every trainer apply (give --trainer)"
-            if trainer is None
-            else f"trainer guessed from the metrics: {trainer} (--trainer if it is another)"
-        )
-    if logging_steps is None:
-        logging_steps = guess_logging_steps(entries)
-        if logging_steps is not None:
-            guesses.append(f"one log every {_steps(logging_steps)}, from the rows")
-    if max_steps is None:
-        max_steps = max((entry.step for entry in entries), default=0) or None
-        if max_steps is not None:
-            guesses.append(
-                f"planned length taken from the last step: {max_steps} (--max-steps if the run "
-                "ended early)"
-            )
-    run = RunDescription(trainer, configuration, max_steps, logging_steps, given.trl_version)
+    run = RunDescription(
+        given.trainer or recording.run.trainer or _trainer(entries, guesses),
+        _complete(configuration, guesses),
+        _first(given.max_steps, *planned, recording.run.max_steps, stated.max_steps)
+        or _length(entries, guesses),
+        _first(given.logging_steps, recording.run.logging_steps, stated.logging_steps)
+        or _interval(entries, guesses),
+        given.trl_version,
+    )
     return DescribedRecording(run, entries, tuple(guesses), broken)
+
+
+def _trainer(entries: Iterable[MetricsEntry], guesses: list[str]) -> str | None:
+    trainer = guess_trainer(_keys(entries))
+    guesses.append(
+        "the trainer is not known: only the rules for every trainer apply (give --trainer)"
+        if trainer is None
+        else f"trainer guessed from the metrics: {trainer} (--trainer if it is another)"
+    )
+    return trainer
+
+
+def _complete(configuration: dict[str, Any], guesses: list[str]) -> dict[str, Any]:
+    if not configuration:
+        guesses.append(
+            "the trainer's arguments are not known: rules that depend on them cannot judge "
+            "(give --config)"
+        )
+    if _BATCH not in configuration or _PROCESSES in configuration:
+        return configuration
+    guesses.append(f"one process assumed (give {_PROCESSES} in --config)")
+    return {_ACCUMULATION: 1, **configuration, _PROCESSES: 1}
+
+
+def _length(entries: Iterable[MetricsEntry], guesses: list[str]) -> int | None:
+    last = max((entry.step for entry in entries), default=0)
+    if not last:
+        return None
+    guesses.append(
+        f"planned length taken from the last step: {last} (--max-steps if the run ended early)"
+    )
+    return last
+
+
+def _interval(entries: Iterable[MetricsEntry], guesses: list[str]) -> int | None:
+    interval = guess_logging_steps(entries)
+    if interval is not None:
+        steps = "step" if interval == 1 else f"{interval} steps"
+        guesses.append(f"one log every {steps}, from the rows")
+    return interval
 
 
 def read_entries(recording: Recording) -> tuple[list[MetricsEntry], str | None]:
@@ -97,33 +127,28 @@ def read_entries(recording: Recording) -> tuple[list[MetricsEntry], str | None]:
 
 
 def guess_trainer(keys: Collection[str]) -> str | None:
-    """Return the trainer whose own keys in the metric catalogue fit best, or None.
+    """Return the trainer whose keys in the metric catalogue fit, or None if that is not certain.
 
-    Keys that every trainer logs tell nothing. None where two trainers fit equally well.
+    Everything that the trainer always logs must be there, beyond what they all log, and no other
+    trainer may explain as many keys. Exports of a few metrics, and old versions of the trainers,
+    leave it open: rules for the wrong trainer would be worse than none.
 
-    >>> guess_trainer({"loss", "rewards/margins", "rewards/chosen", "logps/chosen"})
+    >>> guess_trainer(catalogue("dpo"))
     'dpo'
-    >>> guess_trainer({"loss", "grad_norm"}) is None
+    >>> guess_trainer({"loss", "grad_norm", "rewards/margins"}) is None
     True
     """
     catalogues = {trainer: catalogue(trainer) for trainer in sorted(catalogued_trainers())}
-    everywhere = frozenset.intersection(*(frozenset(each) for each in catalogues.values()))
-    known = {key for each in catalogues.values() for key in each} - everywhere
-    telling = known & set(keys)
-    fits = {trainer: _fit(each, telling, everywhere) for trainer, each in catalogues.items()}
-    best = max(fits.values())
-    if best[0] <= _ENOUGH * len(telling):
-        return None
-    fitting = [trainer for trainer, fit in fits.items() if fit == best]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _fit(
-    entries: Mapping[str, MetricEntry], telling: Set[str], everywhere: Set[str]
-) -> tuple[int, int]:
-    """Return how many keys are the trainer's, and less how many that it always logs are absent."""
-    always = {key for key, entry in entries.items() if entry.when is None} - everywhere
-    return len(telling & entries.keys()), -len(always - telling)
+    # The same key with another meaning is another thing, as the entropy of the data's tokens is.
+    shared = frozenset.intersection(*(frozenset(each.items()) for each in catalogues.values()))
+    fits = {}
+    for trainer, entries in catalogues.items():
+        own = dict(entries.items() - shared)
+        always = {key for key, entry in own.items() if entry.when is None}
+        if always and always <= set(keys):
+            fits[trainer] = len(own.keys() & set(keys))
+    best = [trainer for trainer, fit in fits.items() if fit == max(fits.values())]
+    return best[0] if len(best) == 1 else None
 
 
 def guess_logging_steps(entries: Iterable[MetricsEntry]) -> int | None:
@@ -149,7 +174,3 @@ def _keys(entries: Iterable[MetricsEntry]) -> set[str]:
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
-
-
-def _steps(number: int) -> str:
-    return "step" if number == 1 else f"{number} steps"

@@ -43,7 +43,7 @@ def tensorboard_records(path: Path) -> Iterator[tuple[int, bytes]]:
             record = file.read(size + _CHECKSUM.size)
             if len(record) < size + _CHECKSUM.size:
                 return
-            yield place, record[:-_CHECKSUM.size]
+            yield place, record[: -_CHECKSUM.size]
             place = file.tell()
 
 

@@ -89,7 +89,7 @@ def _values(path: Path) -> Iterator[tuple[int, str, float | bytes]]:
     """Yield step, tag and value of each summary that is a number or a text."""
     place = 0
     try:
-        for place, record in tensorboard_records(path):
+        for place, record in tensorboard_records(path):  # noqa: B007 - told when it is broken
             step = integer(record, _STEP)
             for summary in parts(record, _SUMMARY):
                 for value in parts(summary, _VALUE):
@@ -103,7 +103,8 @@ def _values(path: Path) -> Iterator[tuple[int, str, float | bytes]]:
 
 
 def _value(value: bytes) -> tuple[str, float | bytes | None]:
-    tag, found = "", None
+    tag = ""
+    found: float | bytes | None = None
     for number, _, content in fields(value):
         if isinstance(content, int):
             continue

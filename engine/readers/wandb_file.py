@@ -82,7 +82,7 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield field number and content of what each record holds."""
     place = 0
     try:
-        for place, record in wandb_records(path):
+        for place, record in wandb_records(path):  # noqa: B007 - told when it is broken
             for number, _, content in fields(record):
                 if isinstance(content, bytes):
                     yield number, content

@@ -78,7 +78,7 @@ def integer(message: bytes, number: int) -> int:
 def float32(content: bytes) -> float:
     """Return the number in four bytes.
 
-    >>> float32(b"\\x00\\x00\\x80\\x3f")
+    >>> float32(bytes([0, 0, 0x80, 0x3F]))
     1.0
     """
     number: float = struct.unpack("<f", content)[0]

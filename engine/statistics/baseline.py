@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from typing import ClassVar
 
 from river.stats.base import Univariate
 
@@ -16,6 +17,8 @@ class Baseline(Univariate[float]):
     >>> baseline.get()
     3.0
     """
+
+    exact: ClassVar[bool] = True
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -34,10 +37,10 @@ class Baseline(Univariate[float]):
         """Return the early level, or None while it is not settled."""
         return self._level
 
-    exact = True
-
     def recompute(self) -> float | None:
-        return self.get()
+        """Return the early level, which is its own definition."""
+        return self._level
 
     def error_bound(self) -> float:
+        """Return 0: the level is its own definition."""
         return 0.0

@@ -6,13 +6,20 @@ from post_training_toolkit.engine.statistics.window import WindowStatistic
 
 
 class Last(WindowStatistic):
-    """The newest of the observations in the window.
+    """The newest observation.
 
-    >>> last = Last(1)
+    >>> last = Last()
     >>> last.update(2.5)
     >>> last.get()
     2.5
     """
 
-    def _compute(self) -> float:
-        return self._values[-1]
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def get(self) -> float | None:
+        """Return the value, or None before the first."""
+        return self._values[0] if self._values else None
+
+    def _define(self) -> float:
+        return self._values[0]

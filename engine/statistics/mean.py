@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from post_training_toolkit.engine.statistics.window import WindowStatistic
+from post_training_toolkit.engine.statistics.running_sums import RunningSumStatistic, careful_sum
 
 
-class Mean(WindowStatistic):
-    """The arithmetic mean, from a correctly rounded sum.
+class Mean(RunningSumStatistic):
+    """The arithmetic mean: the correctly rounded sum of the window over its size.
 
-    A running sum, as in ``river.utils.Rolling``, decides exact ties wrongly and keeps a share of
-    every spike for ever; ``math.fsum`` over the window does neither.
+    A running sum alone, as in ``river.utils.Rolling``, decides exact ties wrongly and keeps a share
+    of every spike for ever.
 
     >>> mean = Mean(2)
     >>> for x in (1e30, 1.0, 2.0):
@@ -20,5 +20,18 @@ class Mean(WindowStatistic):
     1.5
     """
 
-    def _compute(self) -> float:
+    def _define(self) -> float:
         return math.fsum(self._values) / self._window_size
+
+    def _sum_up(self, deviations: list[float]) -> None:
+        self._sum = careful_sum(deviations)
+
+    def _slide(self, old: float, new: float) -> None:
+        self._sum += new - old
+
+    def _from_sums(self) -> float:
+        return self._origin + self._sum / self._window_size
+
+    def _bound(self, deviation_error: float) -> float:
+        # The last addition rounds once more, relative to the origin.
+        return deviation_error + 4e-16 * abs(self._origin)

@@ -33,11 +33,3 @@ class RunningBest(Univariate[float]):
     def get(self) -> float | None:
         """Return the best value so far."""
         return self._best
-
-    exact = True
-
-    def recompute(self) -> float | None:
-        return self.get()
-
-    def error_bound(self) -> float:
-        return 0.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from post_training_toolkit.engine.statistics.window import WindowStatistic
+from post_training_toolkit.engine.statistics.running_sums import RunningSumStatistic, careful_sum
 
 
-class Std(WindowStatistic):
-    """The sample standard deviation (n - 1), by two passes; None for a window of one.
+class Std(RunningSumStatistic):
+    """The sample standard deviation (n - 1), defined by two passes; None for a window of one.
 
     Two passes never give a negative variance, and exactly 0 on a flat window.
 
@@ -19,7 +19,7 @@ class Std(WindowStatistic):
     1.632993
     """
 
-    def _compute(self) -> float | None:
+    def _define(self) -> float | None:
         if self._window_size < 2:
             return None
         first = self._values[0]
@@ -29,3 +29,28 @@ class Std(WindowStatistic):
         mean = math.fsum(self._values) / self._window_size
         squares = math.fsum((x - mean) ** 2 for x in self._values)
         return math.sqrt(squares / (self._window_size - 1))
+
+    def _sum_up(self, deviations: list[float]) -> None:
+        self._sum = careful_sum(deviations)
+        self._squares = careful_sum([each * each for each in deviations])
+
+    def _slide(self, old: float, new: float) -> None:
+        self._sum += new - old
+        self._squares += new * new - old * old
+
+    def _from_sums(self) -> float | None:
+        size = self._window_size
+        if size < 2:
+            return None
+        variance = (self._squares - self._sum * self._sum / size) / (size - 1)
+        if variance > 0.0:
+            return math.sqrt(variance)
+        return 0.0 if variance <= 0.0 else None
+
+    def _bound(self, deviation_error: float) -> float:
+        # The squares are off by at most twice the largest deviation times the error of one.
+        error = 8 * deviation_error * self._largest
+        value = self._from_sums() or 0.0
+        # The definition rounds its mean at the level of the window.
+        level = 4e-16 * abs(self._origin)
+        return math.sqrt(value * value + error) - math.sqrt(max(value * value - error, 0.0)) + level

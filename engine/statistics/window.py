@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections import deque
+from typing import ClassVar
 
 from river.stats.base import RollingUnivariate
 
@@ -15,7 +16,12 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
     The value depends on the window's content only, never on what has left it, so that live,
     replayed and resumed runs agree to the bit. It is None until the window is full and where the
     statistic is undefined. Observations are finite floats; the door keeps others out.
+
+    ``recompute`` is the definition. ``get`` may be faster and then differ by at most
+    ``error_bound()``; where ``exact`` is true it never differs.
     """
+
+    exact: ClassVar[bool] = True
 
     def __init__(self, window_size: int) -> None:
         if window_size < 1:
@@ -34,23 +40,23 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
 
     def get(self) -> float | None:
         """Return the value, or None before the window is full or where it is undefined."""
+        return self.recompute()
+
+    def recompute(self) -> float | None:
+        """Return the value by its definition, from the content of the window."""
         if len(self._values) < self._window_size:
             return None
         # Values near 1e308, or squares of values near 1e154, leave the range of floats.
         try:
-            value = self._compute()
+            value = self._define()
         except OverflowError:
             return None
         return value if value is None or math.isfinite(value) else None
 
-    exact = True
-
-    def recompute(self) -> float | None:
-        return self.get()
-
     def error_bound(self) -> float:
+        """Return how far ``get`` may be from ``recompute``."""
         return 0.0
 
     @abc.abstractmethod
-    def _compute(self) -> float | None:
+    def _define(self) -> float | None:
         """Return the value of a full window."""

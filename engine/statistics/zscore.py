@@ -44,5 +44,5 @@ class ZScore(WindowStatistic):
             return None
         return (x - median) / ((upper - lower) / _IQR_OF_NORMAL)
 
-    def _compute(self) -> float | None:
+    def _define(self) -> float | None:
         return self._score

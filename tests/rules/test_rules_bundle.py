@@ -96,9 +96,9 @@ def test_problems_of_several_files_stay_together(problems: Callable[..., list[st
     ("extends", "problem"),
     [
         ("[pack:dop]", "2:11: no pack 'dop'; did you mean 'dpo'?"),
-        ("[nowhere.yaml]", "2:11: cannot read nowhere.yaml: No such file or directory"),
-        ("[., pack:dpo]", "2:11: cannot read : Is a directory"),
-        (r'["a\0b"]', r"2:11: cannot read 'a\x00b': embedded null byte"),
+        ("[nowhere.yaml]", "2:11: cannot read 'nowhere.yaml': No such file or directory"),
+        ("[., pack:dpo]", "2:11: cannot read '.': it is a folder; name a rule file"),
+        (r'["a\0b"]', r"2:11: cannot read 'a\x00b': no file can have this name"),
     ],
 )
 def test_what_cannot_be_extended_is_told(

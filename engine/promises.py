@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
-from post_training_toolkit.engine.rule_page import Behaviour
+from post_training_toolkit.engine.rule_page import Promise
 from post_training_toolkit.rules.document import read_document
 from post_training_toolkit.rules.model import Source
 from post_training_toolkit.rules.schema_check import check_schema
@@ -24,24 +24,24 @@ def shipped_tests() -> tuple[Source, ...]:
     )
 
 
-def tested_behaviours(sources: Iterable[Source]) -> Mapping[str, list[Behaviour]]:
+def promises_by_rule(sources: Iterable[Source]) -> Mapping[str, list[Promise]]:
     """Return, by rule id, the tests that name the rule; a file that is invalid promises nothing."""
-    behaviours: dict[str, list[Behaviour]] = {}
+    promises: dict[str, list[Promise]] = {}
     for source in sources:
         document = read_document(source.name, source.text)
         if document.problems or check_schema(document, load_schema("rule_tests")):
             continue
         for test in document.data["tests"]:
-            for rule, behaviour in _behaviours(test):
-                behaviours.setdefault(rule, []).append(behaviour)
-    return behaviours
+            for rule, promise in _promises(test):
+                promises.setdefault(rule, []).append(promise)
+    return promises
 
 
-def _behaviours(test: Mapping[str, Any]) -> Iterable[tuple[str, Behaviour]]:
+def _promises(test: Mapping[str, Any]) -> Iterable[tuple[str, Promise]]:
     fired: dict[str, list[int]] = {rule: [] for rule in test.get("rules", ())}
     for expected in test.get("expect", ()):
         fired.setdefault(expected["rule"], []).append(expected["step"])
     for rule in test.get("silent", ()):
         fired.setdefault(rule, [])
     for rule, steps in fired.items():
-        yield rule, Behaviour(test["name"], tuple(steps))
+        yield rule, Promise(test["name"], tuple(steps))

@@ -1,0 +1,106 @@
+"""Statistics from sums that slide along with the window."""
+
+from __future__ import annotations
+
+import abc
+import math
+import sys
+from typing import ClassVar
+
+from post_training_toolkit.engine.statistics.window import WindowStatistic
+
+# Twice the relative error of one rounded operation, since each slide rounds more than once.
+_ROUNDING = 4 * sys.float_info.epsilon
+# A value so many times larger than all others leaves nothing of them in a sum when it is taken out.
+_SPIKE = 1e3
+
+
+class RunningSumStatistic(WindowStatistic, abc.ABC):
+    """A window statistic from running sums, which costs the same for every window size.
+
+    The sums are of deviations from an origin inside the window. They are computed anew from the
+    window after every ``window_size`` slides, and as soon as a spike has left, so that rounding
+    errors neither pile up nor outlive what caused them. The errors left are bounded by the number
+    of slides since then and the largest deviation.
+    """
+
+    exact: ClassVar[bool] = False
+
+    def __init__(self, window_size: int) -> None:
+        super().__init__(window_size)
+        self._origin = 0.0
+        self._largest = 0.0
+        self._slides_left = 0
+        self._slides = 0
+
+    def update(self, x: float) -> None:
+        """Take one observation in; the oldest leaves a full window."""
+        values = self._values
+        if self._slides_left == 0:
+            values.append(x)
+            if len(values) == self._window_size:
+                self._start_anew()
+            return
+        self._slides_left -= 1
+        self._slides += 1
+        old = values[0] - self._origin
+        values.append(x)
+        new = x - self._origin
+        size = abs(new)
+        if size > self._largest:
+            if size > _SPIKE * self._largest:
+                # The sums are computed anew by the update that takes the spike out.
+                self._slides_left = self._window_size - 1
+            self._largest = size
+        self._slide(old, new)
+
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full or where it is undefined."""
+        if len(self._values) < self._window_size:
+            return None
+        value = self._from_sums()
+        # Sums that left the range of floats say nothing.
+        return value if value is not None and math.isfinite(value) else self.recompute()
+
+    def error_bound(self) -> float:
+        """Return how far ``get`` may be from ``recompute``."""
+        return self._bound(_ROUNDING * (self._slides + self._window_size) * self._largest)
+
+    def _start_anew(self) -> None:
+        values = self._values
+        # Never the spike, if there is another value.
+        self._origin = min(values, key=abs)
+        deviations = [x - self._origin for x in values]
+        sizes = [abs(deviation) for deviation in deviations]
+        self._largest = max(sizes)
+        self._slides = 0
+        self._slides_left = self._window_size
+        typical = math.fsum(min(size, 1e300) for size in sizes) - min(self._largest, 1e300)
+        if self._largest * self._window_size > _SPIKE * typical:
+            newest_spike = self._window_size - 1 - sizes[::-1].index(self._largest)
+            self._slides_left = newest_spike
+        self._sum_up(deviations)
+
+    @abc.abstractmethod
+    def _sum_up(self, deviations: list[float]) -> None:
+        """Compute the sums of a full window anew."""
+
+    @abc.abstractmethod
+    def _slide(self, old: float, new: float) -> None:
+        """Take one deviation out of the sums and another one in."""
+
+    @abc.abstractmethod
+    def _from_sums(self) -> float | None:
+        """Return the value that the sums give."""
+
+    @abc.abstractmethod
+    def _bound(self, deviation_error: float) -> float:
+        """Return the error of the value when a mean of deviations is off by so much at most."""
+
+
+def careful_sum(numbers: list[float]) -> float:
+    """Return the correctly rounded sum, NaN where it leaves the range of floats."""
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):
+        return math.nan
