@@ -31,30 +31,23 @@ class Transition(Enum):
 class Alert:
     """Follows one condition through its episodes, one call per observation.
 
-    ``first_step`` is where the current or last episode began to hold, ``last_step`` where it held
-    last, ``held`` in how many observations, ``episode`` its number from 1. After an episode no new
-    one begins for ``cool_down`` observations.
+    ``idle`` says that nothing is pending, firing or cooling down. ``first_step`` is where the
+    current or last episode began to hold, ``last_step`` where it held last, ``held`` in how many
+    observations, ``episode`` its number from 1. After an episode no new one begins for
+    ``cool_down`` observations.
     """
 
     required_observations: int = 1
     keep_firing_for: int = 1
     cool_down: int = 0
     state: AlertState = field(default=AlertState.INACTIVE, init=False)
+    idle: bool = field(default=True, init=False)
     episode: int = field(default=0, init=False)
     first_step: int = field(default=0, init=False)
     last_step: int = field(default=0, init=False)
     held: int = field(default=0, init=False)
     _cleared: int = field(default=0, init=False)
     _cooling: int = field(default=0, init=False)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is pending, firing or cooling down."""
-        return (
-            self.state is not AlertState.FIRING
-            and self.state is not AlertState.PENDING
-            and self._cooling == 0
-        )
 
     def advance(self, step: int, met: bool | None, *, urgent: bool = False) -> Transition:
         """Take one observation: the condition held, did not hold, or could not be judged (None).
@@ -69,6 +62,7 @@ class Alert:
             return Transition.NONE
         if self._cooling:
             self._cooling -= 1
+            self.idle = self._cooling == 0
             return Transition.NONE
         return self._hold(step, urgent) if met else self._clear()
 
@@ -79,6 +73,7 @@ class Alert:
     def _hold(self, step: int, urgent: bool) -> Transition:
         if self.state in (AlertState.INACTIVE, AlertState.RESOLVED):
             self.state = AlertState.PENDING
+            self.idle = False
             self.first_step = step
             self.held = 0
         self.held += 1
@@ -94,6 +89,7 @@ class Alert:
     def _clear(self) -> Transition:
         if self.state is AlertState.PENDING:
             self.state = AlertState.RESOLVED if self.episode else AlertState.INACTIVE
+            self.idle = True
         if self.state is not AlertState.FIRING:
             return Transition.NONE
         self._cleared += 1
@@ -101,4 +97,5 @@ class Alert:
             return Transition.NONE
         self.state = AlertState.RESOLVED
         self._cooling = self.cool_down
+        self.idle = self.cool_down == 0
         return Transition.RESOLVED

@@ -44,6 +44,9 @@ class Canonicalizer:
         """Return the row with canonical and derived metrics."""
         keys = tuple(row.values)
         shape = self._shapes.get(keys) or self._learn(keys)
+        plain = not row.non_finite and not row.missing
+        if plain and not shape.renames and not shape.derivations:
+            return row
         values = dict(row.values)
         for raw, name in shape.renames:
             values[name] = values[raw]
@@ -51,7 +54,7 @@ class Canonicalizer:
             result = derivation.compute(values)
             if result is not None:
                 values[derivation.name] = result
-        if not row.non_finite and not row.missing:
+        if plain:
             return Row(values, row.non_finite, row.missing, row.texts)
         name_of = self._profile.canonical_name
         non_finite = {name_of(key): value for key, value in row.non_finite.items()}

@@ -51,6 +51,6 @@ class Check(abc.ABC):
             return worst
         self.settle()
         value = self.value
-        if worst is None:
-            return value
+        if value is None or worst is None:
+            return worst if value is None else value
         return max(worst, value) if upwards else min(worst, value)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from operator import length_hint
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
 Parameters = ParamSpec("Parameters")
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 # Wrapping the standard library's logger leaves structlog's global configuration to the user.
@@ -56,34 +57,45 @@ class Containment:
         >>> containment.run("sum", sum, [1, 2])
         3
         """
-        results = self.run_each([(part, partial(action, *args, **kwargs))])
+        results: list[Result] = []
+
+        def work(parts: Iterator[str]) -> None:
+            results.extend(action(*args, **kwargs) for _ in parts)
+
+        self.run_each([part], work, str)
         return results[0] if results else None
 
     def run_each(
-        self, parts: Iterable[tuple[str, Callable[..., Result | None]]], *args: Any
-    ) -> list[Result]:
-        """Run every named action with the arguments; return the results that are not None.
+        self,
+        parts: Sequence[Part],
+        work: Callable[Concatenate[Iterator[Part], Parameters], None],
+        name: Callable[[Part], str],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> None:
+        """Let ``work`` loop over the parts; one that fails stops none of those behind it.
 
-        An action that fails stops none of the others. One loop under one boundary costs a tenth of
-        a boundary for each action.
+        ``work`` gets an iterator of the parts and the arguments, and is called again with the rest
+        of them after a failure. One boundary round the loop costs a tenth of one round each part.
 
-        >>> Containment().run_each([("sum", sum), ("longest", max)], [1, 2])
-        [3, 2]
+        >>> seen = []
+        >>> def divide(numbers):
+        ...     for number in numbers:
+        ...         seen.append(6 / number)
+        >>> containment = Containment()
+        >>> containment.run_each([1, 0, 2], divide, str)
+        >>> seen, list(containment.failures)
+        ([6.0, 3.0], ['0'])
         """
-        results: list[Result] = []
         remaining = iter(parts)
         while True:
-            part = ""
             try:
-                for part, action in remaining:  # noqa: B007 - told when the action fails
-                    result = action(*args)
-                    if result is not None:
-                        results.append(result)
-                return results
+                return work(remaining, *args, **kwargs)
             except (KeyboardInterrupt, SystemExit, GeneratorExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - native panics are no Exception
-                self._record(part, error)
+                failed = parts[len(parts) - length_hint(remaining) - 1]
+                self._record(name(failed), error)
 
     def _record(self, part: str, error: BaseException) -> None:
         if part in self.failures:

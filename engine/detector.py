@@ -31,8 +31,9 @@ class Detector:
     """Follows one rule through a run.
 
     ``name`` is the rule's id, for a rule with a glob with what the glob stands for in brackets.
-    ``observations`` counts the rows that woke it, ``judged`` those in which the condition had an
-    answer and the gate was open.
+    Nearly every row of nearly every rule says that nothing is wrong while nothing goes on. Where
+    ``is_quiet`` and the condition does not hold, counting the row in ``passed`` is all there is to
+    do; every other answer goes to ``follow``.
     """
 
     def __init__(
@@ -60,16 +61,24 @@ class Detector:
             check.metric for check in every_check if isinstance(check, SignalCheck)
         )
         self.woken_by_every_row = any(isinstance(check, AgeCheck) for check in every_check)
-        self.observations = 0
-        self.judged = 0
-        self._condition = condition
-        self._evaluate = condition.evaluate
+        self.condition = condition
+        self.passed = 0
+        self._followed = 0
+        self._answered = 0
         self._escalation = escalation
         self._affirmed = tuple(affirmed_checks(condition)) or self.checks
         self._evidence = observations
         self._learning_rate = learning_rate
         self._first_step, self._last_step = _judged_steps(rule, max_steps)
         self._alert = Alert(rule.required_observations, rule.keep_firing_for, rule.cool_down)
+        gate = rule.gate
+        self._is_simple = self.is_quiet = (
+            escalation is None
+            and self._first_step <= 0
+            and self._last_step == math.inf
+            and not gate.after_observations
+            and not gate.learning_rate_phases
+        )
         # What the message and the worst value speak of: the first comparison that holds.
         self._primary = self._affirmed[0]
         self._severity = rule.severity
@@ -78,23 +87,27 @@ class Detector:
 
     def observe(self, step: int, row: Row) -> Event | None:
         """Judge the statistics after a row was fed to them; return what changed."""
-        self.observations += 1
-        met = self._evaluate(step, row)
+        return self.follow(step, row, self.condition.evaluate(step, row))
+
+    def follow(self, step: int, row: Row, met: bool | None) -> Event | None:
+        """Take the answer of the condition for a row in; return what changed."""
+        self._followed += 1
+        alert = self._alert
         escalation, urgent = self._escalation, False
         if escalation is not None:
             urgent = escalation.advance(step, row)
             if escalation.met:
                 met = True
-        alert = self._alert
         if not self._gate_is_open(step):
             # Outside its gate nothing is wrong; an episode that is open there runs out.
             met = urgent = False
         elif met is not None:
-            self.judged += 1
-        if met is False and alert.is_idle:
+            self._answered += 1
+        if met is False and alert.idle:
             return None
         transition = alert.advance(step, met, urgent=urgent)
-        if met and not alert.is_idle:
+        self.is_quiet = self._is_simple and alert.idle
+        if met and not alert.idle:
             self._follow_episode(urgent)
         match transition:
             case Transition.FIRED:
@@ -103,6 +116,16 @@ class Detector:
                 return self._closed(step, resolved=True)
             case Transition.NONE:
                 return self._escalated(step) if urgent else None
+
+    @property
+    def observations(self) -> int:
+        """How many rows woke the rule."""
+        return self.passed + self._followed
+
+    @property
+    def judged(self) -> int:
+        """In how many rows the condition had an answer and the gate was open."""
+        return self.passed + self._answered
 
     def finish(self, step: int) -> Event | None:
         """Close an episode that is open when the run ends, or when the rule is taken out."""
@@ -115,7 +138,7 @@ class Detector:
         if not self._first_step <= step <= self._last_step:
             return False
         gate = self.rule.gate
-        if self.observations < gate.after_observations:
+        if self._followed < gate.after_observations:
             return False
         phases = gate.learning_rate_phases
         return not phases or self._learning_rate.phase in phases

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from post_training_toolkit.engine.canonical import Canonicalizer
 from post_training_toolkit.engine.compile import Compiler
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.coverage import NotRun, reason_not_judged
+from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.detectors import Detectors
 from post_training_toolkit.engine.door import Row
 from post_training_toolkit.engine.event import Event
+from post_training_toolkit.engine.feeds import PairFeed
 from post_training_toolkit.engine.inhibition import Inhibition
-from post_training_toolkit.engine.routes import Routes, detector_part
+from post_training_toolkit.engine.judging import judge
+from post_training_toolkit.engine.routes import (
+    PreparedFeed,
+    Routes,
+    detector_part,
+    feed_part,
+)
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import load_profile
@@ -65,20 +73,27 @@ class Engine:
         row = self._canonicalizer.canonical(row)
         self._learning_rate.update(row)
         route = self._routes.route(row)
-        self._containment.run_each(route.feeds, step, row)
-        closed = self._take_out_failed(step)
-        if closed:
+        contain = self._containment.run_each
+        contain(route.feeds, _feed, lambda feed: feed_part([feed[0]]), step, row)
+        if route.pair_feeds:
+            contain(route.pair_feeds, _feed_pairs, lambda feed: feed_part(feed.metrics), row)
+        closed: list[Event] = []
+        if len(self._containment.failures) != self._failures_known:
+            closed = self._take_out_failed(step)
             route = self._routes.route(row)
-        events: list[Event] = self._containment.run_each(route.detectors, step, row)
-        closed += self._take_out_failed(step)
+        events: list[Event] = []
+        contain(route.detectors, judge, lambda pair: detector_part(pair[0]), step, row, events)
+        if len(self._containment.failures) != self._failures_known:
+            closed += self._take_out_failed(step)
         if not events and not closed:
             return ()
         return self._inhibition.fold([*events, *closed], step)
 
     def finish(self, step: int) -> tuple[Event, ...]:
         """Close the episodes that are still open at the end of the run."""
-        closings = [(detector_part(each), each.finish) for each in self._detectors.active]
-        closed: list[Event] = self._containment.run_each(closings, step)
+        closed: list[Event] = []
+        parts = tuple(self._detectors.active)
+        self._containment.run_each(parts, _finish, detector_part, step, closed)
         return self._inhibition.fold(closed, step)
 
     @property
@@ -98,8 +113,6 @@ class Engine:
     def _take_out_failed(self, step: int) -> list[Event]:
         """Take the rules out that failed, or whose statistics did; close their episodes."""
         failures = self._containment.failures
-        if len(failures) == self._failures_known:
-            return []
         closed: list[Event] = []
         for part in list(failures)[self._failures_known :]:
             for detector in self._routes.depending_on(part):
@@ -110,3 +123,26 @@ class Engine:
         self._failures_known = len(failures)
         self._routes.forget()
         return closed
+
+
+def _feed(feeds: Iterator[PreparedFeed], step: int, row: Row) -> None:
+    values = row.values
+    for metric, append, updates in feeds:
+        x = values[metric]
+        append((step, x))
+        for update in updates:
+            update(x)
+
+
+def _feed_pairs(feeds: Iterator[PairFeed], row: Row) -> None:
+    for feed in feeds:
+        x, y = (row.values[metric] for metric in feed.metrics)
+        for update in feed.updates:
+            update(x, y)
+
+
+def _finish(detectors: Iterator[Detector], step: int, events: list[Event]) -> None:
+    for detector in detectors:
+        event = detector.finish(step)
+        if event is not None:
+            events.append(event)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from post_training_toolkit.engine.rule_page import Promise
 from post_training_toolkit.rules.document import read_document
 from post_training_toolkit.rules.model import Source
 from post_training_toolkit.rules.schema_check import check_schema
 from post_training_toolkit.schemas import load_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a unit test promises about a rule: its name, and the steps at which the rule fires."""
+
+    name: str
+    fires_at: tuple[int, ...]
 
 
 def shipped_tests() -> tuple[Source, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.detectors import Detectors
 from post_training_toolkit.engine.door import Row
-from post_training_toolkit.engine.event import Event
-from post_training_toolkit.engine.feeds import Feed
+from post_training_toolkit.engine.feeds import Feed, PairFeed
+from post_training_toolkit.engine.judging import PreparedDetector, prepare
 from post_training_toolkit.engine.shared_statistics import SharedStatistics
 
 # Rows come in a handful of shapes; more than this means that names change at every step.
@@ -18,12 +18,18 @@ _MAX_ROUTES = 200
 _Shape = tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]
 
 
+# A metric, what takes (step, value) of it in, and its statistics: all looked up beforehand, since
+# this is gone through for every metric of every row.
+PreparedFeed = tuple[str, Callable[[tuple[int, float]], None], tuple[Callable[[float], None], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Named actions for a row: first what takes its values in, then the rules that judge it."""
+    """Where a row goes: first to what takes its values in, then to the rules that judge it."""
 
-    feeds: tuple[tuple[str, Callable[[int, Row], None]], ...]
-    detectors: tuple[tuple[str, Callable[[int, Row], Event | None]], ...]
+    feeds: tuple[PreparedFeed, ...]
+    pair_feeds: tuple[PairFeed, ...]
+    detectors: tuple[PreparedDetector, ...]
 
 
 class Routes:
@@ -47,7 +53,10 @@ class Routes:
     def depending_on(self, part: str) -> list[Detector]:
         """Return the detectors that cannot go on without a part that failed."""
         broken = {
-            metric for feed in self._feeds() if feed_part(feed) == part for metric in feed.metrics
+            metric
+            for feed in self._feeds()
+            if feed_part(feed.metrics) == part
+            for metric in feed.metrics
         }
         return [
             detector
@@ -66,14 +75,18 @@ class Routes:
             if len(self._detectors.active) != before:
                 self._routes.clear()
         read = {metric for detector in self._detectors.active for metric in detector.metrics}
+        fed = read.intersection(values)
         route = Route(
             feeds=tuple(
-                (feed_part(feed), feed.take)
-                for feed in self._feeds()
-                if read.issuperset(feed.metrics) and set(values).issuperset(feed.metrics)
+                (metric, feed.observations.append, tuple(feed.updates))
+                for metric, feed in self._statistics.feeds.items()
+                if metric in fed
+            ),
+            pair_feeds=tuple(
+                feed for pair, feed in self._statistics.pair_feeds.items() if fed.issuperset(pair)
             ),
             detectors=tuple(
-                (detector_part(detector), detector.observe)
+                prepare(detector)
                 for detector in self._detectors.active
                 if detector.woken_by_every_row
                 or not detector.woken_by_numbers.isdisjoint(values)
@@ -89,9 +102,9 @@ class Routes:
         return (*self._statistics.feeds.values(), *self._statistics.pair_feeds.values())
 
 
-def feed_part(feed: Feed) -> str:
-    """Return the name under which a failure of a feed is reported."""
-    return f"statistics of {' and '.join(feed.metrics)}"
+def feed_part(metrics: Iterable[str]) -> str:
+    """Return the name under which a failure of what takes metrics in is reported."""
+    return f"statistics of {' and '.join(metrics)}"
 
 
 def detector_part(detector: Detector) -> str:

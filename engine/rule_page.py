@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from post_training_toolkit.engine.page import Item, Page, Section
+from post_training_toolkit.engine.promises import Promise
 from post_training_toolkit.engine.rule_words import condition_items, gate_items
 from post_training_toolkit.rules.figures import Figures
 from post_training_toolkit.rules.model import Escalation, Rule, Status
@@ -17,14 +17,6 @@ _ORIGINS = {
     "derivation": "it is derived from the definitions",
     "empirical": "it was chosen on runs, and nobody printed it",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What a unit test promises about a rule: its name, and the steps at which the rule fires."""
-
-    name: str
-    fires_at: tuple[int, ...]
 
 
 def rule_page(

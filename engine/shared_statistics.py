@@ -41,7 +41,8 @@ class SharedStatistics:
         """Return a statistic of a metric, or of a metric and the one it is correlated with."""
         key = (metric, *self._key(choice, configuration))
         other = choice.other_metric
-        add = self._feed(metric).add if other is None else self._pair_feed(metric, other).add
+        feed = self._feed(metric) if other is None else self._pair_feed(metric, other)
+        add: Callable[..., None] = feed.updates.append
         return self._share(key, lambda: self._build(choice, configuration), add)
 
     def statistic_before(
@@ -49,13 +50,15 @@ class SharedStatistics:
     ) -> ExactStatistic:
         """Return a statistic over the observations of a metric before the newest one."""
         key = ("before", metric, *self._key(choice, configuration))
-        add = self._feed(metric).add
+        add = self._feed(metric).updates.append
         return self._share(key, lambda: Before(self._build(choice, configuration)), add)
 
     def baseline(self, metric: str) -> ExactStatistic:
         """Return the early level of a metric."""
         size = _BASELINE_WINDOW.size(self._planned_logs)
-        return self._share(("baseline", metric), lambda: Baseline(size), self._feed(metric).add)
+        return self._share(
+            ("baseline", metric), lambda: Baseline(size), self._feed(metric).updates.append
+        )
 
     def _feed(self, metric: str) -> MetricFeed:
         return self.feeds.setdefault(metric, MetricFeed(metric))

@@ -14,8 +14,13 @@ class ExactStatistic(Protocol):
     """What a check needs of a statistic.
 
     ``get`` is fast; ``recompute`` is the definition, from which ``get`` differs by at most
-    ``error_bound()``, and not at all where ``exact`` is true.
+    ``error_bound()``, which is ``relative_error`` times (1 + its absolute value), and not at all
+    where ``exact`` is true.
     """
+
+    @property
+    def relative_error(self) -> float:
+        """How far ``get`` may be off, for each unit of (1 + its absolute value)."""
 
     @property
     def exact(self) -> bool:
@@ -45,22 +50,28 @@ class ValueCheck(Check):
         looks_back: int,
     ) -> None:
         super().__init__(metric, label, limits, window)
-        self._statistic = statistic
+        self.statistic = statistic
         self._exact = statistic.exact
         self._get = statistic.get
-        self._broken = limits.are_broken_by
+        # What limits.are_broken_by does, without a call: this runs for every rule at every row.
+        self._first, self._last, self._inside = limits.first, limits.last, limits.inside
         self._observations = observations
         self._looks_back = looks_back
 
     def evaluate(self, step: int, row: Row) -> bool | None:
         """Judge the statistic as it stands after a row."""
-        value = self._get()
-        if not self._exact and value is not None:
-            bound = self._statistic.error_bound()
-            if self.limits.lie_within(bound, value):
-                value = self._statistic.recompute()
-        self.value = value
-        self.met = met = None if value is None else self._broken(value)
+        self.value = value = self._get()
+        if value is None:
+            self.met = None
+            return None
+        if not self._exact:
+            distance = self.statistic.relative_error * (1.0 + abs(value))
+            if self.limits.lie_within(distance, value):
+                self.value = value = self.statistic.recompute()
+                if value is None:
+                    self.met = None
+                    return None
+        self.met = met = (self._first <= value <= self._last) is self._inside
         return met
 
     def last_sound_step(self) -> int:
@@ -70,4 +81,4 @@ class ValueCheck(Check):
     def settle(self) -> None:
         """Replace the fast value by the one that the statistic's definition gives."""
         if not self._exact:
-            self.value = self._statistic.recompute()
+            self.value = self.statistic.recompute()

@@ -19,7 +19,7 @@ BUILT_IN_PLACEHOLDERS = (
     "step",
     "window",
 )
-_NUMBER_FORMAT = re.compile(r"[-+ ]?#?0?\d{0,2}(,)?(\.\d{1,2})?[eEfFgG%]?")
+_NUMBER_FORMAT = re.compile(r"[-+ ]?#?0?\d{0,2}(,)?(\.\d{1,2})?[eEfFgG%]?", re.ASCII)
 # What a placeholder shows when its number does not exist, for example a ratio without reference.
 _ABSENT = "n/a"
 

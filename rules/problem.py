@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from post_training_toolkit.rules.printable import printable
+
 INVALID = "invalid"
 # A message quotes the file, which may hold a word of a million letters.
 _MAX_MESSAGE = 600
@@ -15,7 +17,8 @@ _MAX_NAME = 80
 class Problem:
     """One located mistake in a rule file; lines and columns count from 1.
 
-    ``code`` names the kind of mistake; lint findings have codes of their own.
+    ``code`` names the kind of mistake; lint findings have codes of their own. A message is one line
+    of bounded length, whatever it quotes.
 
     >>> print(Problem("my.yaml", 3, 5, "a_rule", "unknown key 'treshold'"))
     my.yaml:3:5: rule 'a_rule': unknown key 'treshold'
@@ -29,7 +32,7 @@ class Problem:
     code: str = INVALID
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", _shorten(self.message, _MAX_MESSAGE))
+        object.__setattr__(self, "message", printable(_shorten(self.message, _MAX_MESSAGE)))
         if self.rule is not None:
             object.__setattr__(self, "rule", _shorten(self.rule, _MAX_NAME))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
@@ -80,7 +81,9 @@ class Profile:
                 numbers = {
                     each: float(value)
                     for each, value in constants.items()
-                    if isinstance(value, (int, float)) and not isinstance(value, bool)
+                    if isinstance(value, (int, float))
+                    and not isinstance(value, bool)
+                    and abs(value) <= sys.float_info.max
                 }
                 if logged and len(numbers) == len(constants):
                     found.append(Derivation(prefix + name, expression, logged, numbers))

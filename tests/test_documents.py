@@ -42,7 +42,7 @@ def test_yaml_examples_are_valid_rules_or_passing_tests(body: str, tmp_path: Pat
     path.write_text(body)
     if "\ntests:" in body:
         rules = load_bundle(default_sources()).rules
-        assert [run_rule_test(test, rules) for test in load_rule_tests(path)] == [None, None]
+        assert [run_rule_test(test, rules).passed for test in load_rule_tests(path)] == [True, True]
     else:
         assert load_bundle([*default_sources(), read_file(path)])
 

@@ -35,7 +35,9 @@ def find_columns(header: Sequence[str], run: str | None) -> CsvColumns:
         raise ValueError(f"no step column; expected one named {', '.join(STEP_NAMES)}")
     columns = [(index, *_split(name)) for index, name in enumerate(header) if name != step]
     chosen = _choose_run({owner for _, owner, _ in columns if owner}, run)
-    metrics = tuple((index, name) for index, owner, name in columns if owner in ("", chosen))
+    metrics = tuple(
+        (index, name) for index, owner, name in columns if name and owner in ("", chosen)
+    )
     return CsvColumns(header.index(step), metrics)
 
 

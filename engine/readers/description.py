@@ -62,10 +62,11 @@ def describe(recording: Recording, given: GivenDescription) -> DescribedRecordin
     configuration = {**recording.run.configuration, **given.configuration}
     stated = run_from_arguments(configuration)
     planned = [entry.max_steps for entry in entries if isinstance(entry, Milestone)]
+    begun_with = next((each for each in planned if isinstance(each, int) and each > 0), None)
     run = RunDescription(
         given.trainer or recording.run.trainer or _trainer(entries, guesses),
         _complete(configuration, guesses),
-        _first(given.max_steps, *planned, recording.run.max_steps, stated.max_steps)
+        _first(given.max_steps, begun_with, recording.run.max_steps, stated.max_steps)
         or _length(entries, guesses),
         _first(given.logging_steps, recording.run.logging_steps, stated.logging_steps)
         or _interval(entries, guesses),

@@ -14,7 +14,12 @@ from post_training_toolkit.engine.readers.json_text import parse_json
 from post_training_toolkit.engine.readers.record_blocks import BlockError, tensorboard_records
 from post_training_toolkit.engine.readers.recording import Recording, RecordingError
 from post_training_toolkit.engine.readers.run_arguments import run_from_arguments
-from post_training_toolkit.engine.readers.tracker_row import tracker_row, trainer_key, with_end
+from post_training_toolkit.engine.readers.tracker_row import (
+    tracker_row,
+    trainer_key,
+    whole_step,
+    with_end,
+)
 from post_training_toolkit.engine.readers.wire_format import (
     WireError,
     fields,
@@ -44,6 +49,8 @@ def read_tensorboard(path: Path) -> Recording:
     The scalars of one step that follow each other make one row. Raises ``RecordingError``.
     """
     files = sorted(path.glob(EVENT_FILES)) if path.is_dir() else [path]
+    if not files:
+        raise RecordingError(f"{path}: no file {EVENT_FILES} in this folder")
     return Recording(with_end(_rows(files)), _run(files[0]))
 
 
@@ -90,7 +97,7 @@ def _values(path: Path) -> Iterator[tuple[int, str, float | bytes]]:
     place = 0
     try:
         for place, record in tensorboard_records(path):  # noqa: B007 - told when it is broken
-            step = integer(record, _STEP)
+            step = whole_step(integer(record, _STEP))
             for summary in parts(record, _SUMMARY):
                 for value in parts(summary, _VALUE):
                     tag, found = _value(value)

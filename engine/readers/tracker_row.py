@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ _TRAIN = "train/"
 _EVAL = "eval/"
 # Columns that trackers and exports add; they are no metrics.
 _OWN = frozenset({"", "_step", "_runtime", "_timestamp", "_wandb", "timestamp", "Unnamed: 0"})
+# Floats, in which some files keep the step, count exactly up to here.
+_LARGEST_STEP = 2**53
 # Only the summary that a trainer logs when it has finished holds this.
 _SUMMARY_KEY = "train_runtime"
 
@@ -47,11 +50,11 @@ def whole_step(value: object) -> int:
     10
     """
     try:
-        number = float(value) if isinstance(value, (str, int, float)) else None
-        if number is not None and not isinstance(value, bool) and number == int(number) >= 0:
-            return int(number)
+        number = float(value) if isinstance(value, (str, int, float)) else math.nan
     except (ValueError, OverflowError):
-        pass
+        number = math.nan
+    if 0 <= number <= _LARGEST_STEP and number.is_integer() and not isinstance(value, bool):
+        return int(number)
     raise ValueError(f"the step {value!r} is no whole number from 0 up")
 
 

@@ -70,7 +70,7 @@ def _select(path: Path, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
 def _parse(path: Path, place: str, text: bytes | str) -> dict[str, Any]:
     try:
         data = parse_json(text)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise RecordingError(f"{path}: {place}: not valid JSON ({error})") from None
     if not isinstance(data, dict):
         raise RecordingError(f"{path}: {place}: expected an object")

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from xml.etree import ElementTree
 
-from post_training_toolkit.engine.rule_tests.report import describe_result, printable
+from post_training_toolkit.engine.rule_tests.report import describe_result
 from post_training_toolkit.engine.rule_tests.running import RuleTestResult
+from post_training_toolkit.rules.printable import printable
 
 
 def junit_report(results: Iterable[RuleTestResult]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from post_training_toolkit.engine.rule_tests.case import ExpectedInsight
 from post_training_toolkit.engine.rule_tests.coverage import RuleCoverage, covered_percent
 from post_training_toolkit.engine.rule_tests.running import Difference, RuleTestResult
+from post_training_toolkit.rules.printable import printable
 
 _INDENT = "    "
 
@@ -72,17 +73,6 @@ def result_data(result: RuleTestResult) -> dict[str, Any]:
             for difference in result.differences
         ],
     }
-
-
-def printable(text: str) -> str:
-    r"""Escape what a terminal, JSON or XML cannot show.
-
-    >>> printable("a\x1b[31m \ud800 \u00fc")
-    'a\\x1b[31m \\ud800 \u00fc'
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
 
 
 def _block(difference: Difference) -> Iterator[str]:

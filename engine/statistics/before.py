@@ -12,6 +12,10 @@ class Statistic(Protocol):
     def exact(self) -> bool:
         """Whether ``get`` always is what ``recompute`` gives."""
 
+    @property
+    def relative_error(self) -> float:
+        """How far ``get`` may be off, for each unit of (1 + its absolute value)."""
+
     def update(self, x: float) -> None:
         """Take one observation in."""
 
@@ -43,6 +47,11 @@ class Before:
         self.get = statistic.get
         self.recompute = statistic.recompute
         self.error_bound = statistic.error_bound
+
+    @property
+    def relative_error(self) -> float:
+        """How far ``get`` may be off, for each unit of (1 + its absolute value)."""
+        return self._statistic.relative_error
 
     def update(self, x: float) -> None:
         """Take one observation in and hand the one before it on."""

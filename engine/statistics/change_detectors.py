@@ -36,6 +36,7 @@ class ChangeDetector(Univariate[float], abc.ABC):
     """
 
     exact: ClassVar[bool] = True
+    relative_error = 0.0
 
     def __init__(self, window_size: int, direction: Direction = "up") -> None:
         if window_size < 10:

@@ -27,6 +27,7 @@ class Correlation(Bivariate):
     """
 
     exact: ClassVar[bool] = False
+    relative_error = 2e-3
 
     def __init__(self, window_size: int, levels: bool = False) -> None:
         if window_size < 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import math
 from typing import Any, ClassVar
 
@@ -15,53 +14,11 @@ ENOUGH = 5
 _UNDEFINED = (ArithmeticError, ValueError)
 
 
-class CumulativeStatistic(Univariate[float], abc.ABC):
-    """A statistic of everything since the start of the run, at the cost of one observation.
+class RiverStatistic(Univariate[float]):
+    """A statistic of river as it comes: of everything since the start of the run.
 
-    It is what it is defined to be, so ``recompute`` gives the same; a spike counts for ever. None
-    before ``enough`` observations and where it is undefined.
-    """
-
-    exact: ClassVar[bool] = True
-
-    def __init__(self, enough: int = ENOUGH) -> None:
-        self._enough = enough
-        self._seen = 0
-
-    def update(self, x: float) -> None:
-        """Take one observation in."""
-        self._seen += 1
-        self._take(x)
-
-    def get(self) -> float | None:
-        """Return the value, or None while there is none."""
-        if self._seen < self._enough:
-            return None
-        try:
-            value = self._value()
-        except _UNDEFINED:
-            return None
-        return value if value is not None and math.isfinite(value) else None
-
-    def recompute(self) -> float | None:
-        """Return the value."""
-        return self.get()
-
-    def error_bound(self) -> float:
-        """Return 0: the value is its own definition."""
-        return 0.0
-
-    @abc.abstractmethod
-    def _take(self, x: float) -> None:
-        """Take one observation in."""
-
-    @abc.abstractmethod
-    def _value(self) -> float | None:
-        """Return the value so far."""
-
-
-class RiverStatistic(CumulativeStatistic):
-    """A statistic of river as it comes, over the whole run.
+    It costs the same at every step, and is what it is defined to be, so ``recompute`` gives the
+    same; a spike counts for ever. None before ``enough`` observations and where it is undefined.
 
     >>> largest = RiverStatistic(stats.Max())
     >>> for x in (1.0, 7.0, 2.0, 3.0, 4.0):
@@ -70,16 +27,37 @@ class RiverStatistic(CumulativeStatistic):
     7.0
     """
 
-    def __init__(self, statistic: Any, enough: int = ENOUGH) -> None:
-        super().__init__(enough)
-        self._statistic = statistic
+    exact: ClassVar[bool] = True
+    relative_error = 0.0
 
-    def _take(self, x: float) -> None:
+    def __init__(self, statistic: Any, enough: int = ENOUGH) -> None:
+        self._statistic = statistic
+        self._enough = enough
+        self._seen = 0
+
+    def update(self, x: float) -> None:
+        """Take one observation in."""
+        self._seen += 1
         self._statistic.update(x)
 
-    def _value(self) -> float | None:
-        value: float | None = self._statistic.get()
-        return value
+    def get(self) -> float | None:
+        """Return the value, or None while there is none."""
+        if self._seen < self._enough:
+            return None
+        try:
+            value: float | None = self._statistic.get()
+        except _UNDEFINED:
+            return None
+        # x - x is 0 for finite numbers only.
+        return value if value is not None and value - value == 0.0 else None
+
+    def recompute(self) -> float | None:
+        """Return the value."""
+        return self.get()
+
+    def error_bound(self) -> float:
+        """Return 0: the value is its own definition."""
+        return 0.0
 
 
 class RunStd(RiverStatistic):
@@ -95,8 +73,10 @@ class RunStd(RiverStatistic):
     def __init__(self) -> None:
         super().__init__(stats.Var())
 
-    def _value(self) -> float | None:
-        return math.sqrt(max(self._statistic.get(), 0.0))
+    def get(self) -> float | None:
+        """Return the value, or None while there is none."""
+        variance = super().get()
+        return None if variance is None else math.sqrt(max(variance, 0.0))
 
 
 class ExponentialMean(RiverStatistic):

@@ -19,38 +19,32 @@ class Max(WindowStatistic):
     3.0
     """
 
-    _sign = 1.0
-
     def __init__(self, window_size: int) -> None:
         super().__init__(window_size)
-        self._seen = 0
-        # (number of the observation, signed value), values falling.
-        self._unbeaten: deque[tuple[int, float]] = deque()
+        self._unbeaten: deque[float] = deque()
 
     def update(self, x: float) -> None:
         """Take one observation in; the oldest leaves a full window."""
-        self._values.append(x)
-        unbeaten = self._unbeaten
-        signed = self._sign * x
-        while unbeaten and unbeaten[-1][1] <= signed:
-            unbeaten.pop()
-        unbeaten.append((self._seen, signed))
-        self._seen += 1
-        if unbeaten[0][0] < self._seen - self._window_size:
+        values, unbeaten = self._values, self._unbeaten
+        if len(values) == self._window_size and values[0] == unbeaten[0]:
             unbeaten.popleft()
+        values.append(x)
+        while unbeaten and unbeaten[-1] < x:
+            unbeaten.pop()
+        unbeaten.append(x)
 
     def get(self) -> float | None:
         """Return the value, or None before the window is full."""
-        if self._seen < self._window_size:
-            return None
-        return self._sign * self._unbeaten[0][1]
+        return self._unbeaten[0] if len(self._values) == self._window_size else None
 
     def _define(self) -> float:
         return max(self._values)
 
 
-class Min(Max):
+class Min(WindowStatistic):
     """The smallest value of the window.
+
+    Kept as the largest is, see ``Max``.
 
     >>> smallest = Min(2)
     >>> for x in (1.0, 5.0, 3.0):
@@ -59,7 +53,23 @@ class Min(Max):
     3.0
     """
 
-    _sign = -1.0
+    def __init__(self, window_size: int) -> None:
+        super().__init__(window_size)
+        self._unbeaten: deque[float] = deque()
+
+    def update(self, x: float) -> None:
+        """Take one observation in; the oldest leaves a full window."""
+        values, unbeaten = self._values, self._unbeaten
+        if len(values) == self._window_size and values[0] == unbeaten[0]:
+            unbeaten.popleft()
+        values.append(x)
+        while unbeaten and unbeaten[-1] > x:
+            unbeaten.pop()
+        unbeaten.append(x)
+
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full."""
+        return self._unbeaten[0] if len(self._values) == self._window_size else None
 
     def _define(self) -> float:
         return min(self._values)

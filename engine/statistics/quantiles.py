@@ -29,6 +29,10 @@ class Quantile(WindowStatistic):
         self._values.append(x)
         self._quantile.update(x)
 
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full."""
+        return self._quantile.get() if len(self._values) == self._window_size else None
+
     def _define(self) -> float | None:
         return self._quantile.get()
 

@@ -11,6 +11,9 @@ from post_training_toolkit.engine.statistics.window import WindowStatistic
 
 # Twice the relative error of one rounded operation, since each slide rounds more than once.
 _ROUNDING = 4 * sys.float_info.epsilon
+# How many windows pass before the sums are computed anew: an error of a few thousand roundings is
+# nothing, and the cost of it is spread over so many updates.
+_SLIDES = 16
 # A value so many times larger than all others leaves nothing of them in a sum when it is taken out.
 _SPIKE = 1e3
 
@@ -19,9 +22,9 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
     """A window statistic from running sums, which costs the same for every window size.
 
     The sums are of deviations from an origin inside the window. They are computed anew from the
-    window after every ``window_size`` slides, and as soon as a spike has left, so that rounding
-    errors neither pile up nor outlive what caused them. The errors left are bounded by the number
-    of slides since then and the largest deviation.
+    window after every ``_SLIDES`` times ``window_size`` slides, and as soon as a spike has left, so
+    that rounding errors neither pile up nor outlive what caused them. The errors left are bounded
+    by the number of slides since then and the largest deviation.
     """
 
     exact: ClassVar[bool] = False
@@ -31,7 +34,6 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         self._origin = 0.0
         self._largest = 0.0
         self._slides_left = 0
-        self._slides = 0
 
     def update(self, x: float) -> None:
         """Take one observation in; the oldest leaves a full window."""
@@ -42,16 +44,11 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
                 self._start_anew()
             return
         self._slides_left -= 1
-        self._slides += 1
         old = values[0] - self._origin
         values.append(x)
         new = x - self._origin
-        size = abs(new)
-        if size > self._largest:
-            if size > _SPIKE * self._largest:
-                # The sums are computed anew by the update that takes the spike out.
-                self._slides_left = self._window_size - 1
-            self._largest = size
+        if not -self._largest <= new <= self._largest:
+            self._meet_larger(abs(new))
         self._slide(old, new)
 
     def get(self) -> float | None:
@@ -59,12 +56,22 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         if len(self._values) < self._window_size:
             return None
         value = self._from_sums()
-        # Sums that left the range of floats say nothing.
-        return value if value is not None and math.isfinite(value) else self.recompute()
+        # Sums that left the range of floats say nothing; x - x is 0 for finite numbers only.
+        if value is not None and value - value == 0.0:
+            return value
+        return self.recompute()
 
-    def error_bound(self) -> float:
-        """Return how far ``get`` may be from ``recompute``."""
-        return self._bound(_ROUNDING * (self._slides + self._window_size) * self._largest)
+    def _meet_larger(self, size: float) -> None:
+        if size > _SPIKE * self._largest:
+            # The sums are computed anew by the update that takes the spike out.
+            self._slides_left = self._window_size - 1
+        self._largest = size
+        self._set_error()
+
+    def _set_error(self) -> None:
+        # As if all slides until the next start were done, so that it need not follow each.
+        roundings = (_SLIDES + 1) * self._window_size
+        self.relative_error = self._bound(_ROUNDING * roundings * self._largest)
 
     def _start_anew(self) -> None:
         values = self._values
@@ -73,8 +80,8 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         deviations = [x - self._origin for x in values]
         sizes = [abs(deviation) for deviation in deviations]
         self._largest = max(sizes)
-        self._slides = 0
-        self._slides_left = self._window_size
+        self._set_error()
+        self._slides_left = _SLIDES * self._window_size
         typical = math.fsum(min(size, 1e300) for size in sizes) - min(self._largest, 1e300)
         if self._largest * self._window_size > _SPIKE * typical:
             newest_spike = self._window_size - 1 - sizes[::-1].index(self._largest)
@@ -95,7 +102,7 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
 
     @abc.abstractmethod
     def _bound(self, deviation_error: float) -> float:
-        """Return the error of the value when a mean of deviations is off by so much at most."""
+        """Return the relative error of the value when a mean of deviations is off by so much."""
 
 
 def careful_sum(numbers: list[float]) -> float:

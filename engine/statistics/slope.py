@@ -47,4 +47,4 @@ class Slope(RunningSumStatistic):
         # Each position carries a weight of at most the window size, the sum of squared distances
         # is of its third power; the definition itself rounds at the level of the window.
         level = 4e-16 * (abs(self._origin) + self._largest)
-        return 24.0 * (deviation_error * (self._slides + 1) + level) / self._window_size
+        return 24.0 * (deviation_error * 17.0 * self._window_size + level) / self._window_size

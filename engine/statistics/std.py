@@ -50,7 +50,6 @@ class Std(RunningSumStatistic):
     def _bound(self, deviation_error: float) -> float:
         # The squares are off by at most twice the largest deviation times the error of one.
         error = 8 * deviation_error * self._largest
-        value = self._from_sums() or 0.0
-        # The definition rounds its mean at the level of the window.
-        level = 4e-16 * abs(self._origin)
-        return math.sqrt(value * value + error) - math.sqrt(max(value * value - error, 0.0)) + level
+        # Where the variance itself is 0, the root makes the most of its error. The definition
+        # rounds its mean at the level of the window.
+        return math.sqrt(2 * error) + 4e-16 * abs(self._origin)

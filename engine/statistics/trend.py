@@ -68,21 +68,23 @@ class Trend(RunningSumStatistic):
         self._start = (start + 1) % size
 
     def _from_sums(self) -> float | None:
-        return _t_value([each / self._length for each in self._sums])
-
-    def _bound(self, deviation_error: float) -> float:
         means = [each / self._length for each in self._sums]
         slope, residual = _line(means)
-        # A residual within rounding of the window's level is not to be trusted at all.
-        error = (deviation_error + 4e-16 * abs(self._origin)) * _BLOCKS
-        if not residual > 100 * error:
-            return math.inf
-        return (abs(slope) * error / residual + error) * _BLOCKS / residual
+        # A residual within rounding of the means is not to be trusted; the definition is.
+        return _t_value_of(slope, residual) if residual > 1e6 * self._mean_error else None
+
+    def _bound(self, deviation_error: float) -> float:
+        self._mean_error = _BLOCKS * (deviation_error + 4e-16 * abs(self._origin))
+        # Slope and residual are off by a few errors of a mean, and the residual is a million.
+        return 1e-4
 
 
 def _t_value(means: list[float]) -> float | None:
     """Return slope / standard error of the line through the means; None on a flat window."""
-    slope, residual = _line(means)
+    return _t_value_of(*_line(means))
+
+
+def _t_value_of(slope: float, residual: float) -> float | None:
     if not math.isfinite(slope) or not math.isfinite(residual):
         return None
     if slope == 0.0:

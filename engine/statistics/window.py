@@ -18,10 +18,12 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
     statistic is undefined. Observations are finite floats; the door keeps others out.
 
     ``recompute`` is the definition. ``get`` may be faster and then differ by at most
-    ``error_bound()``; where ``exact`` is true it never differs.
+    ``error_bound()``, which is ``relative_error`` times (1 + its absolute value); where ``exact``
+    is true it never differs.
     """
 
     exact: ClassVar[bool] = True
+    relative_error: float = 0.0
 
     def __init__(self, window_size: int) -> None:
         if window_size < 1:
@@ -55,7 +57,7 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
 
     def error_bound(self) -> float:
         """Return how far ``get`` may be from ``recompute``."""
-        return 0.0
+        return self.relative_error * (1.0 + abs(self.get() or 0.0))
 
     @abc.abstractmethod
     def _define(self) -> float | None:

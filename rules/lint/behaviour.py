@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from post_training_toolkit.rules.condition import (
     AllOf,
@@ -13,19 +12,46 @@ from post_training_toolkit.rules.condition import (
     Not,
     StatisticChoice,
     Threshold,
+    metric_conditions,
 )
 from post_training_toolkit.rules.expression import Expression, parse_expression
 from post_training_toolkit.rules.model import Rule
 
 
-def behaviour(rule: Rule) -> tuple[Any, ...]:
-    """Return what is equal for two rules exactly if they fire at the same rows of the same runs.
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What makes a rule fire, in a form that can be compared with that of other rules.
+
+    ``condition`` is normalised. ``text`` is equal for two rules exactly if they fire at the same
+    rows of the same runs. ``numbers`` names each statistic of a metric that is compared.
+    """
+
+    condition: Condition
+    text: str
+    numbers: frozenset[str]
+
+
+def behaviour(rule: Rule) -> Behaviour:
+    """Return the behaviour of a rule.
 
     Labels, the order of conditions that are joined, and how a number is written make no difference.
     """
+    condition = normalised(rule.condition)
     where = {name: sorted(map(repr, values)) for name, values in (rule.gate.where or {}).items()}
-    gate = replace(rule.gate, where=None)
-    return normalised(rule.condition), gate, where, rule.required_observations
+    gate = replace(
+        rule.gate,
+        where=None,
+        trainers=frozenset(),
+        learning_rate_phases=frozenset(),
+    )
+    sets = sorted(rule.gate.trainers), sorted(rule.gate.learning_rate_phases), sorted(where.items())
+    return Behaviour(
+        condition,
+        text=repr((condition, gate, sets, rule.required_observations)),
+        numbers=frozenset(
+            f"{part.metric} {part.statistic!r}" for part in metric_conditions(condition)
+        ),
+    )
 
 
 def normalised(condition: Condition) -> Condition:
@@ -47,7 +73,11 @@ def normalised(condition: Condition) -> Condition:
 
 
 def _statistic(choice: StatisticChoice) -> StatisticChoice:
-    return replace(choice, holds=_threshold(choice.holds)) if choice.holds else choice
+    return replace(
+        choice,
+        parameters=dict(sorted(choice.parameters.items())),
+        holds=_threshold(choice.holds) if choice.holds else None,
+    )
 
 
 def _threshold(threshold: Threshold) -> Threshold:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from post_training_toolkit.rules.document import Document, read_document
 from post_training_toolkit.rules.lint.checks import CHECKS, RENAMED_ID
 from post_training_toolkit.rules.lint.finding import Finding
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.lint.override import lint_overrides
 from post_training_toolkit.rules.model import Rename, Rule, RuleBundle
 from post_training_toolkit.rules.problem import Problem
@@ -20,17 +21,18 @@ def lint_bundle(bundle: RuleBundle, files: Iterable[str]) -> list[Problem]:
     """
     names = list(dict.fromkeys(files))
     documents = _Documents(bundle)
+    neighbours = Neighbours(bundle.rules)
     found = [
         _place_in_rule(documents.read(rule.source), rule, code, finding)
         for rule in bundle.rules
         if rule.source in names
         for code, check in CHECKS.items()
-        for finding in check(rule, bundle.rules)
+        for finding in check(rule, neighbours)
     ]
     for name in names:
         if documents.may_hold(name, b"overrides"):
             document = documents.read(name)
-            for code, finding in lint_overrides(document, bundle.rules):
+            for code, finding in lint_overrides(document, neighbours):
                 found.append(replace(document.problem(finding.path, finding.message), code=code))
     found += [_renamed(rename) for rename in bundle.renames if rename.file in names]
     return sorted(found, key=lambda each: (names.index(each.file), each.line, each.column))

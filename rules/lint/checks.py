@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from post_training_toolkit.rules.lint.citation_missing import check_citation_missing
@@ -12,6 +12,7 @@ from post_training_toolkit.rules.lint.citation_without_locator import (
 from post_training_toolkit.rules.lint.dead_rule import check_dead_rule
 from post_training_toolkit.rules.lint.duplicate_rule import check_duplicate_rule
 from post_training_toolkit.rules.lint.finding import Finding
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.lint.shadowed_rule import check_shadowed_rule
 from post_training_toolkit.rules.lint.threshold_range import (
     check_threshold_always,
@@ -20,8 +21,8 @@ from post_training_toolkit.rules.lint.threshold_range import (
 from post_training_toolkit.rules.lint.warm_up_too_short import check_warm_up_too_short
 from post_training_toolkit.rules.model import Rule
 
-# A check looks at one rule; the second argument is every rule of the bundle, this one included.
-Check = Callable[[Rule, Sequence[Rule]], Iterator[Finding]]
+# A check looks at one rule, and at the bundle that it is part of.
+Check = Callable[[Rule, Neighbours], Iterator[Finding]]
 
 # Found while overrides and selections are resolved, not by looking at a rule.
 RENAMED_ID = "renamed-id"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from post_training_toolkit.rules.lint.finding import Finding
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Rule
 
 
-def check_citation_missing(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
+def check_citation_missing(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding when a rule cites sources and none of them supports the mechanism.
 
     A rule without any citation says by its ``threshold_origin`` (derivation or empirical, anything

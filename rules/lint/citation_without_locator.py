@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from post_training_toolkit.rules.lint.finding import Finding
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Citation, Rule
 
 # An address that leads to one place by itself: an anchor, or a thread.
 _PRECISE = re.compile(r"#.|/(issues|pull|discussions)/\d+")
 
 
-def check_citation_without_locator(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
+def check_citation_without_locator(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding for every citation that leaves its reader to search the whole source."""
     for index, citation in enumerate(rule.citations):
         if citation.locator is None and not _is_precise(citation):

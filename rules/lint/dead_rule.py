@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from post_training_toolkit.rules.catalogue import catalogued_trainers, known_metrics
 from post_training_toolkit.rules.condition import MetricCondition, ReferenceStatistic
 from post_training_toolkit.rules.document import Path
 from post_training_toolkit.rules.lint.finding import Finding, placed_conditions
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.suggestion import guess
 
 
-def check_dead_rule(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
+def check_dead_rule(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding for every metric that none of the rule's trainers is known to log.
 
     A condition on it is never judged. A rule for a trainer without a catalogue cannot be looked at,

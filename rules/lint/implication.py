@@ -11,7 +11,6 @@ from post_training_toolkit.rules.condition import (
     Comparison,
     Condition,
     MetricCondition,
-    Reference,
     Threshold,
 )
 from post_training_toolkit.rules.expression import Expression
@@ -52,11 +51,12 @@ def _comparison_implies(one: MetricCondition, other: MetricCondition) -> bool:
 
 
 def _same_reference(one: Threshold, other: Threshold) -> bool:
-    """Return whether both compare the same number, and the other is judged whenever one is."""
+    """Return whether both compare the same number, and the other is judged whenever one is.
+
+    The best so far is the highest value below a threshold and the lowest above one, but of these
+    neither implies the other anyway.
+    """
     if (one.reference, one.relation) != (other.reference, other.relation):
-        return False
-    if one.reference is Reference.RUNNING_BEST and one.comparison is not other.comparison:
-        # The best is the highest value for one and the lowest for the other.
         return False
     if other.reference_at_least is None or one.reference_at_least == other.reference_at_least:
         return True

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from post_training_toolkit.rules.lint.behaviour import behaviour, normalised
 from post_training_toolkit.rules.lint.finding import Finding
 from post_training_toolkit.rules.lint.implication import implies
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Gate, Rule, Status
 
 
-def check_shadowed_rule(rule: Rule, rules: Sequence[Rule]) -> Iterator[Finding]:
+def check_shadowed_rule(rule: Rule, neighbours: Neighbours) -> Iterator[Finding]:
     """Yield a finding when another rule has always fired, or fires too, where this one does.
 
     The other rule has a condition that this one's implies (the same metric and statistic, and a
@@ -19,10 +19,12 @@ def check_shadowed_rule(rule: Rule, rules: Sequence[Rule]) -> Iterator[Finding]:
     warning before this one and shadows nothing. Among rules that imply each other the first stays.
     """
     is_later = False
-    for other in rules:
+    for other in neighbours.looking_at_the_same(rule):
         if other is rule:
             is_later = True
-        elif _shadows(other, rule) and not (is_later and _shadows(rule, other)):
+        elif _shadows(other, rule, neighbours) and not (
+            is_later and _shadows(rule, other, neighbours)
+        ):
             message = (
                 f"never says more than rule {other.id!r} ({other.severity}, "
                 f"{other.source}:{other.line}), which holds wherever this one does; "
@@ -32,17 +34,19 @@ def check_shadowed_rule(rule: Rule, rules: Sequence[Rule]) -> Iterator[Finding]:
             return
 
 
-def _shadows(other: Rule, rule: Rule) -> bool:
+def _shadows(other: Rule, rule: Rule, neighbours: Neighbours) -> bool:
+    own, theirs = neighbours.behaviour_of(rule), neighbours.behaviour_of(other)
     return (
-        bool(set(other.metrics) & set(rule.metrics))
-        and other.severity.rank >= rule.highest_severity.rank
+        other.severity.rank >= rule.highest_severity.rank
         and other.status in (Status.STABLE, rule.status)
         and other.required_observations <= rule.required_observations
+        # While it cools down the other is silent.
+        and not other.cool_down
         and _counts_alike(other, rule)
         and _covers(other.gate, rule.gate)
-        and implies(normalised(rule.condition), normalised(other.condition))
         # duplicate-rule tells of these.
-        and behaviour(other) != behaviour(rule)
+        and own.text != theirs.text
+        and implies(own.condition, theirs.condition)
     )
 
 

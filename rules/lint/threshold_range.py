@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from post_training_toolkit.rules.condition import Comparison, MetricCondition, Relation, Threshold
 from post_training_toolkit.rules.document import Path
 from post_training_toolkit.rules.lint.finding import Finding, placed_conditions
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.lint.value_range import Range, compared_range, metric_range
 from post_training_toolkit.rules.model import Rule
 
@@ -29,7 +30,7 @@ class _Judged:
     what: str
 
 
-def check_threshold_never(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
+def check_threshold_never(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding for each threshold that lies outside of all that its statistic can be."""
     for judged in _judged(rule):
         if _verdict(judged.threshold, judged.range) is _Verdict.NEVER:
@@ -37,7 +38,7 @@ def check_threshold_never(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
             yield Finding(judged.path, message)
 
 
-def check_threshold_always(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
+def check_threshold_always(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding for each threshold that every value of its statistic crosses."""
     for judged in _judged(rule):
         if _verdict(judged.threshold, judged.range) is _Verdict.ALWAYS:

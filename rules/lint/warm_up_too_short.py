@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from post_training_toolkit.rules.condition import (
     AllOf,
@@ -17,6 +17,7 @@ from post_training_toolkit.rules.condition import (
     WholeRun,
 )
 from post_training_toolkit.rules.lint.finding import Finding
+from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Rule
 
 # Lengths of runs, in logged rows, that a share of the run is tried on.
@@ -25,7 +26,7 @@ _RUN_LENGTHS = tuple(
 )
 
 
-def check_warm_up_too_short(rule: Rule, _: Sequence[Rule]) -> Iterator[Finding]:
+def check_warm_up_too_short(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding when a rule can fire in no run, since ``until`` comes too early.
 
     A long window alone is harmless: the engine waits until it is full. It is a fault only where the

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from post_training_toolkit.engine.cli.main import main
-from post_training_toolkit.engine.statistics.registry import STATISTICS
+from post_training_toolkit.engine.language_page import language_page
+from post_training_toolkit.engine.statistics.registry import STATISTICS, StatisticDescription
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.lint import CODES
 from post_training_toolkit.rules.sources import default_sources
@@ -151,3 +152,9 @@ def test_every_table_of_the_language_page_has_rows_of_equal_width(language: str)
         if block.startswith("| "):
             bars = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
             assert len(bars) == 1, block
+
+
+def test_a_bar_in_a_docstring_does_not_end_its_cell() -> None:
+    described = StatisticDescription("odd", "|x - y| of ``x``", True, False, {"y": "either | or"})
+    page = language_page(load_schema("rules"), [described])
+    assert "| `odd` | \\|x - y\\| of `x` | needed |  | `y`: either \\| or |\n" in page

@@ -159,6 +159,13 @@ def test_every_shipped_rule_is_explained_in_full(rule: Rule) -> None:
     assert all(len(line) <= 100 or " " not in line.strip(" -") for line in done.stdout.splitlines())
 
 
+@pytest.mark.parametrize("mistake", ["trainer: sft\n    trainer: sft", "trianer: sft"])
+def test_a_test_file_with_a_mistake_promises_nothing(own: str, mistake: str) -> None:
+    path = Path(own) / "mine.test.yaml"
+    path.write_text(TESTS.replace("trainer: sft", mistake))
+    assert "Unit tests\n  None was found." in _explain("mine", own).stdout
+
+
 def test_an_unknown_id_is_wrong_usage_with_a_guess() -> None:
     done = _explain("los_spike")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -239,7 +239,12 @@ def test_an_unknown_option_is_wrong_usage() -> None:
         (["--help"], "  ptt-rules validate my_rules.yaml"),
         (["-h"], "  ptt-rules replay my_run/"),
         (["validate", "--help"], "  ptt-rules validate team_rules/ more_rules.yaml --strict"),
-        (["replay", "-h"], "  ptt-rules replay my_run/ptt | diff - my_run/ptt/insights.jsonl"),
+        (["replay", "-h"], "  ptt-rules replay my_run/ptt"),
+        (["list", "-h"], "  ptt-rules list --trainer dpo"),
+        (["explain", "-h"], "  ptt-rules explain loss_spike"),
+        (["docs", "-h"], "  ptt-rules docs --output docs"),
+        (["new", "-h"], "  ptt-rules new my_rule --output team_rules/my_rule.yaml"),
+        (["schema", "-h"], "  ptt-rules schema > rules.schema.json"),
     ],
 )
 def test_every_help_text_has_an_example_on_a_line_of_its_own(
@@ -257,7 +262,20 @@ def test_the_help_states_every_exit_code() -> None:
     assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["0", "1", "2", "3"]
 
 
-@pytest.mark.parametrize("arguments", [["validate"], ["replay", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate"],
+        ["validate", "--format", "sarif"],
+        ["list"],
+        ["explain", "loss_spike"],
+        ["new", "my_rule"],
+        ["schema"],
+        ["docs", "--help"],
+        ["replay", "--help"],
+        ["--version"],
+    ],
+)
 def test_checking_rules_loads_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
     code = f"""
 import atexit, sys

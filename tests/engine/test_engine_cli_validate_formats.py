@@ -259,9 +259,11 @@ def test_what_github_takes_for_syntax_is_escaped() -> None:
     hostile = "50%, a:b\r\n::set-output name=x::y"
     assert escape_data(hostile) == "50%25, a:b%0D%0A::set-output name=x::y"
     assert escape_property(hostile) == "50%25%2C a%3Ab%0D%0A%3A%3Aset-output name=x%3A%3Ay"
-    problem = Problem("a,b:c%.yaml", 1, 2, None, "one\n::error::two")
+    problem = Problem("a,b:c%\n.yaml", 1, 2, None, "50 % of\n::error::two")
     [line] = FORMATS["github"](Validation(("a",), errors=(problem,))).splitlines()
-    assert line == "::error file=a%2Cb%3Ac%25.yaml,line=1,col=2,title=invalid::one%0A::error::two"
+    assert line.startswith(
+        "::error file=a%2Cb%3Ac%25%0A.yaml,line=1,col=2,title=invalid::50 %25 of"
+    )
 
 
 def test_a_shipped_pack_is_no_file_that_github_could_annotate() -> None:
@@ -325,3 +327,12 @@ def test_text_that_a_format_cannot_hold_does_not_break_it(name: str, tmp_path: P
         assert len(list(ElementTree.fromstring(done.stdout).iter("error"))) == 1
     else:
         assert len(done.stdout.splitlines()) == 1
+
+
+def test_junit_shows_what_xml_cannot_hold_as_a_replacement_character() -> None:
+    name = "my \x1b \ud800 < b.yaml"
+    problem = Problem(name, 1, 2, None, "wrong")
+    shown = FORMATS["junit"](Validation((name,), errors=(problem,)))
+    [case] = ElementTree.fromstring(shown).iter("testcase")
+    assert case.attrib["name"] == "my \ufffd \ufffd < b.yaml"
+    assert case[0].text == "my \ufffd \ufffd < b.yaml:1:2: wrong"

@@ -26,7 +26,7 @@ STATE = {
 }
 
 
-def _rows(path: Path, run: str | None = None) -> list[tuple[int, dict[str, object]]]:
+def _rows(path: Path, run: str | None = None) -> list[tuple[int, dict[str, float | str | None]]]:
     """Return step and JSON form of each row."""
     entries = open_recording(path, run=run).entries
     return [(each.step, each.row.to_json()) for each in entries if isinstance(each, LoggedRow)]
@@ -234,7 +234,7 @@ def test_a_run_cannot_be_chosen_where_there_is_only_one(tmp_path: Path) -> None:
     assert "holds one run, so --run 'a' chooses nothing" in _problem(path, run="a")
 
 
-@pytest.mark.parametrize("value", [True, None, "x", math.nan, math.inf, -1, 0.5, [1]])
+@pytest.mark.parametrize("value", [True, None, "x", math.nan, math.inf, -1, 0.5, [1], 2**60])
 def test_only_a_whole_number_is_a_step(value: object) -> None:
     with pytest.raises(ValueError, match="is no whole number from 0 up"):
         whole_step(value)

@@ -1,35 +1,31 @@
-"""Files of TensorBoard, W&B and Trackio are read without these packages.
+"""Files of TensorBoard and W&B are read without these packages.
 
-The files are written here by the published formats; where a package is installed, its own writer
-is held against the reader too.
+They are written here by the published formats.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sqlite3
 import struct
-import subprocess
-import sys
 import zlib
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from post_training_toolkit.engine.metrics_file import LoggedRow, Milestone
 from post_training_toolkit.engine.readers.choose import open_recording
 from post_training_toolkit.engine.readers.record_blocks import _masked_crc32c
-from post_training_toolkit.engine.readers.recording import RecordingError
+from post_training_toolkit.engine.readers.recording import RecordingError, RecordingFormat
 from post_training_toolkit.engine.readers.wire_format import WireError, fields, integer
 
 ARGUMENTS = {"beta": 0.1, "max_steps": 30, "logging_steps": 10}
 
 
-def _rows(path: Path, run: str | None = None) -> list[tuple[int, dict[str, object]]]:
+def _rows(path: Path, run: str | None = None) -> list[tuple[int, dict[str, float | str | None]]]:
     entries = open_recording(path, run=run).entries
     return [(each.step, each.row.to_json()) for each in entries if isinstance(each, LoggedRow)]
 
@@ -252,141 +248,34 @@ def test_a_negative_number_keeps_its_sign() -> None:
     assert integer(_field(1, (1 << 64) - 5), 1) == -5
 
 
-# --- Trackio
+# --- Damage of any kind
 
 
-def _trackio(folder: Path, runs: Mapping[str, Iterable[tuple[int, Any]]]) -> Path:
-    """Write a database with the tables of Trackio 0.43 that hold runs."""
-    path = folder / "project.db"
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(
-            "CREATE TABLE metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, "
-            "timestamp TEXT NOT NULL, run_name TEXT NOT NULL, step INTEGER NOT NULL, "
-            "metrics TEXT NOT NULL, log_id TEXT, space_id TEXT)"
-        )
-        database.execute(
-            "CREATE TABLE configs (id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, "
-            "run_name TEXT NOT NULL, config TEXT NOT NULL, created_at TEXT NOT NULL, "
-            "UNIQUE(run_id))"
-        )
-        for name, rows in runs.items():
-            configuration = json.dumps({**ARGUMENTS, "_Username": None}).encode()
-            database.execute(
-                "INSERT INTO configs (run_id, run_name, config, created_at) VALUES (?, ?, ?, '')",
-                (name, name, configuration),
-            )
-            for step, logged in rows:
-                metrics = logged if isinstance(logged, bytes) else json.dumps(logged).encode()
-                database.execute(
-                    "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) "
-                    "VALUES (?, '', ?, ?, ?)",
-                    (name, name, step, metrics),
-                )
-        database.commit()
-    return path
-
-
-def test_the_run_of_a_trackio_project_is_read_with_its_configuration(tmp_path: Path) -> None:
-    rows = [
-        (0, {"train/loss": "NaN", "train/global_step": 10}),
-        (1, {"eval/loss": 0.5, "train/global_step": 10}),
-    ]
-    path = _trackio(tmp_path, {"a": rows})
-    run = open_recording(path).run
-    assert (run.configuration, run.max_steps, run.logging_steps) == (ARGUMENTS, 30, 10)
-    assert _rows(path) == [(10, {"loss": "NaN"}), (10, {"eval_loss": 0.5})]
-
-
-def test_one_of_several_runs_is_chosen_by_name(tmp_path: Path) -> None:
-    path = _trackio(tmp_path, {"b": [(1, {"loss": 1})], "a": [(2, {"loss": 2})]})
-    assert _rows(path, run="a") == [(2, {"loss": 2.0})]
-    assert _problem(path) == f"{path}: several runs; choose one with --run: b, a"
-    assert _problem(path, run="aa") == f"{path}: no run 'aa'; did you mean 'a'?"
-
-
-def test_a_database_of_something_else_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "other.db"
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE t (x)")
-        database.commit()
-    assert _problem(path) == f"{path}: no Trackio database (no such table: metrics)"
-    assert _problem(_trackio(tmp_path, {})) == f"{tmp_path}/project.db: no run"
-
-
-@pytest.mark.parametrize(
-    ("logged", "problem"),
-    [(b"{", "not valid JSON ("), (b"[]", "expected an object"), ({"step": "x"}, "the step 'x' is")],
-)
-def test_a_broken_row_of_a_database_is_told(tmp_path: Path, logged: Any, problem: str) -> None:
-    path = _trackio(tmp_path, {"a": [(0, {"loss": 1}), (1, logged)]})
-    assert _problem(path).startswith(f"{path}: metrics row 2: {problem}")
-
-
-# --- The trackers' own writers, where they are installed
-
-TENSORBOARD = """
-from {module} import SummaryWriter
-writer = SummaryWriter({folder!r})
-writer.add_text("args", '{{"beta": 0.1, "max_steps": 30, "logging_steps": 10}}')
-writer.add_scalar("train/loss", 0.5, 10)
-writer.add_scalar("train/grad_norm", float("nan"), 10)
-writer.add_scalar("eval/loss", 0.25, 10)
-writer.close()
-"""
-WANDB = """
-import wandb
-wandb.init(project="p", mode="offline", dir={folder!r},
-           config={{"beta": 0.1, "max_steps": 30, "logging_steps": 10}})
-wandb.log({{"train/loss": 0.5, "train/grad_norm": float("nan"), "train/global_step": 10}})
-wandb.log({{"eval/loss": 0.25, "train/global_step": 10}})
-wandb.finish()
-"""
-TRACKIO = """
-import os
-os.environ["TRACKIO_DIR"] = {folder!r}
-import trackio
-trackio.init(project="p", config={{"beta": 0.1, "max_steps": 30, "logging_steps": 10}})
-trackio.log({{"train/loss": 0.5, "train/grad_norm": float("nan"), "train/global_step": 10}})
-trackio.log({{"eval/loss": 0.25, "train/global_step": 10}})
-trackio.finish()
-"""
-
-
-def _installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
-
-
-@pytest.mark.parametrize(
-    ("package", "script", "find"),
-    [
-        ("tensorboard", TENSORBOARD.replace("{module}", "torch.utils.tensorboard"), "*tfevents*"),
-        ("tensorboardX", TENSORBOARD.replace("{module}", "tensorboardX"), "*tfevents*"),
-        ("wandb", WANDB, "*.wandb"),
-        ("trackio", TRACKIO, "*.db"),
-    ],
-)
-def test_what_a_tracker_itself_writes_is_read(
-    tmp_path: Path, package: str, script: str, find: str
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 255), st.sampled_from(["tensorboard", "wandb"]))
+def test_a_file_with_a_changed_byte_is_read_or_told_to_be_broken(
+    tmp_path_factory: pytest.TempPathFactory, place: int, change: int, kept_as: str
 ) -> None:
-    if not _installed(package):
-        pytest.skip(f"{package} is not installed")
-    program = script.format(folder=str(tmp_path))
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=120)
-    [path] = tmp_path.rglob(find)
-    run = open_recording(path).run
-    assert (run.configuration["beta"], run.max_steps, run.logging_steps) == (0.1, 30, 10)
-    assert _rows(path) == [
-        (10, {"loss": 0.5, "grad_norm": "NaN"}),
-        (10, {"eval_loss": 0.25}),
-    ]
+    folder = tmp_path_factory.getbasetemp() / "damaged"
+    folder.mkdir(exist_ok=True)
+    if kept_as == "wandb":
+        rows = [_chunk(_history(step, {"train/loss": 0.5})) for step in range(5)]
+        path = _wandb(folder, _chunk(_field(17, _field(4, _configuration(ARGUMENTS)))), *rows)
+    else:
+        rows = [_summary(step, _plain("train/loss", 0.5)) for step in range(5)]
+        path = _events(folder, *rows)
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= change
+    path.write_bytes(content)
+    told = ""
+    try:
+        for entry in open_recording(path, RecordingFormat(kept_as)).entries:
+            assert entry.step >= 0
+    except RecordingError as error:
+        told = str(error)
+    assert told == "" or told.startswith(f"{path}: ")
 
 
-def test_no_reader_imports_what_it_reads() -> None:
-    """A plain installation reads every format."""
-    program = (
-        "import sys\n"
-        "import post_training_toolkit.engine.readers.choose\n"
-        "print({'torch', 'tensorboard', 'wandb', 'trackio', 'pandas', 'river'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "set()\n"
+def test_a_folder_without_event_files_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"no file .* in this folder$"):
+        open_recording(tmp_path, RecordingFormat.TENSORBOARD)

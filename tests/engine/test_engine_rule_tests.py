@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.rule_tests import (
     NOT_LOGGED,
     RuleTest,
@@ -16,6 +15,7 @@ from post_training_toolkit.engine.rule_tests import (
     run_rule_test,
 )
 from post_training_toolkit.engine.rule_tests.report import describe_result
+from post_training_toolkit.rules.message import Message
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.problem import InvalidRulesError
 from post_training_toolkit.rules.profile import config_classes
@@ -72,13 +72,14 @@ def test_a_test_is_read_as_it_is_written(tmp_path: Path) -> None:
     path = _file(tmp_path, TESTS)
     first, second, _ = load_rule_tests(path)
     assert (first.name, first.run.trainer, first.run.max_steps) == ("high is told", "sft", 5)
-    assert (first.run.configuration, first.rules, first.rule_files) == ({}, set(), ("mine.yaml",))
+    assert (dict(first.run.configuration), first.rules) == ({}, frozenset())
+    assert first.rule_files == ("mine.yaml",)
     assert (first.place, second.place) == ((str(path), 4), (str(path), 9))
     assert first.expect is not None
     assert [(each.rule, each.step, each.resolved) for each in first.expect] == [("a", 4, None)]
     assert (second.run.configuration, second.run.max_steps) == ({"beta": 0.1}, 50)
     assert second.series == {"x": [0.0, 0.0, 0.0, 1.0], "y": [NOT_LOGGED, 5.0]}
-    assert (second.rules, second.expect) == ({"a"}, ())
+    assert (second.rules, second.expect) == (frozenset({"a"}), ())
 
 
 def test_rows_have_the_steps_at_which_a_trainer_logs_them(tmp_path: Path) -> None:
@@ -288,6 +289,61 @@ def test_silence_alone_says_nothing_about_other_rules(
     assert difference.what == "a fires, and is not expected"
 
 
+TWO_LEVELS = (
+    "{metric: x, threshold: {above: 1}, escalation: {severity: critical, threshold: {above: 8}}}"
+)
+CAUSE = "{metric: x, threshold: {above: 8}}"
+CONSEQUENCE = "{metric: x, threshold: {above: 1}, caused_by: [a]}"
+
+
+@pytest.mark.parametrize(
+    ("expect", "what"),
+    [
+        ("[{rule: a, step: 2, severity: high, escalated: 3}]", None),
+        ("[{rule: a, step: 2, escalated: 2}]", "a: escalated differs"),
+        ("[{rule: a, step: 2}]", "a escalates, and is not expected to"),
+    ],
+)
+def test_an_escalation_is_part_of_what_is_expected(
+    load_rules: LoadRules, tmp_path: Path, expect: str, what: str | None
+) -> None:
+    test = _one(tmp_path, f"series: {{x: 0 5 9}}, expect: {expect}")
+    result = run_rule_test(test, load_rules(TWO_LEVELS))
+    assert [each.what for each in result.differences] == ([] if what is None else [what])
+
+
+@pytest.mark.parametrize("series", ["0 9", "0 5 9"])
+def test_a_consequence_is_caused_by_a_rule_whichever_fires_first(
+    load_rules: LoadRules, tmp_path: Path, series: str
+) -> None:
+    last = len(series.split())
+    expect = f"[{{rule: a, step: {last}}}, {{rule: b, step: 2, caused_by: a}}]"
+    test = _one(tmp_path, f"series: {{x: {series}}}, expect: {expect}")
+    rules = load_rules(CAUSE, CONSEQUENCE)
+    check_names([test], rules)
+    assert run_rule_test(test, rules).passed
+    reversed_rules = load_rules(CAUSE, CONSEQUENCE)[::-1]
+    assert run_rule_test(test, reversed_rules).passed
+
+
+def test_the_version_of_the_library_and_the_steps_of_logs_reach_the_rules(
+    load_rules: LoadRules, tmp_path: Path
+) -> None:
+    rule = "{metric: x, threshold: {above: logging_steps}, trl: '>=1.12'}"
+    body = "series: {x: 0 12}, logging_steps: 10, rules: [a]"
+    new = _one(tmp_path, f"{body}, trl: 1.16.0, expect: [{{rule: a, step: 20}}]")
+    old = _one(tmp_path, f"{body}, trl: 1.11.0, expect: []")
+    assert run_rule_test(new, load_rules(rule)).passed
+    assert run_rule_test(old, load_rules(rule)).passed
+
+
+def test_an_evaluation_is_judged_as_a_row_of_its_own(load_rules: LoadRules, tmp_path: Path) -> None:
+    rule = "{metric: eval_loss, threshold: {above: 1}}"
+    body = "series: {loss: 0.5x4}, eval_steps: 2, eval_series: {eval_loss: 0.5 2}"
+    test = _one(tmp_path, f"{body}, expect: [{{rule: a, step: 4}}]")
+    assert run_rule_test(test, load_rules(rule)).passed
+
+
 def test_a_step_at_which_a_metric_is_not_logged_is_no_observation(
     load_rules: LoadRules, tmp_path: Path
 ) -> None:
@@ -314,7 +370,7 @@ def test_a_rule_that_fails_inside_fails_the_test_instead_of_being_silent(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Detector, "observe", broken)
+    monkeypatch.setattr(Message, "render", broken)
     test = _one(tmp_path, f"{SPIKE}, expect: []")
     [difference] = run_rule_test(test, load_rules(HIGH)).differences
     assert "failed inside: RuntimeError: a bug" in difference.what

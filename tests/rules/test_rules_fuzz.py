@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from post_training_toolkit.rules.bundle import load_bundle
-from post_training_toolkit.rules.lint import lint_rule
+from post_training_toolkit.rules.lint import lint_bundle
 from post_training_toolkit.rules.model import Source
 from post_training_toolkit.rules.problem import InvalidRulesError
 from post_training_toolkit.rules.sources import read_pack
@@ -23,15 +23,17 @@ def load_or_locate(text: bytes) -> None:
     except InvalidRulesError as error:
         problems = error.problems
     else:
+        for finding in lint_bundle(bundle, ["my.yaml"]):
+            assert str(finding).startswith(f"my.yaml:{finding.line}:{finding.column}: ")
         for rule in bundle.rules:
-            list(lint_rule(rule))
-            rule.message.render({})
+            assert len(rule.message.render({})) < 10_000
         return
     assert problems
     lines = len(text.decode("utf-8", "replace").splitlines()) + 1
     for problem in problems:
         assert 1 <= problem.line <= lines
         assert problem.column >= 1
+        assert len(str(problem)) < 1000
         assert str(problem).startswith(f"my.yaml:{problem.line}:{problem.column}: ")
     places = [(problem.line, problem.column) for problem in problems]
     assert places == sorted(places)

@@ -185,6 +185,22 @@ def test_the_threshold_that_an_override_gives_is_judged_where_it_stands(
     assert _findings(f"version: 1\noverrides:\n  - {override}\n") == findings
 
 
+def test_an_override_does_not_answer_for_conditions_that_it_leaves_alone(
+    rule_file: RuleFile,
+) -> None:
+    part = (
+        "trainers: [dpo]\nall:\n"
+        "  - {metric: win_rate, threshold: {above: 60}, label: rate}\n"
+        "  - {metric: loss, threshold: {above: 2}, label: level}"
+    )
+    base = Source("base.yaml", rule_file(part).encode())
+    change = "{id: a, label: level, threshold: {above: 3}, reason: ours}"
+    own = Source("my.yaml", f"version: 1\noverrides:\n  - {change}\n".encode())
+    bundle = load_bundle([base, own])
+    assert [finding.code for finding in lint_bundle(bundle, ["base.yaml"])] == ["threshold-never"]
+    assert lint_bundle(bundle, ["my.yaml"]) == []
+
+
 def test_every_code_has_a_meaning() -> None:
     assert set(CODES) == {*CHECKS, RENAMED_ID}
     assert all(meaning.endswith(".") for meaning in CODES.values())

@@ -54,6 +54,18 @@ def _found(*parts: str) -> list[tuple[str | None, str]]:
             "  - {metric: loss, threshold: {above: 1.0}}",
         ),
         (MEAN + "threshold: {above: beta}", MEAN + "threshold: {above: beta}"),
+        (
+            "metric: loss\nstatistic: {name: page_hinkley, delta: 1, direction: up}\nwindow: 20\n"
+            "threshold: {above: 1}",
+            "metric: loss\nstatistic: {name: page_hinkley, direction: up, delta: 1}\nwindow: 20\n"
+            "threshold: {above: 1}",
+        ),
+        (
+            "metric: loss\nstatistic: {name: fraction, above: 2}\nwindow: 20\n"
+            "threshold: {above: 0.5}",
+            "metric: loss\nstatistic: {name: fraction, above: 2.0}\nwindow: 20\n"
+            "threshold: {above: 0.5}",
+        ),
     ],
 )
 def test_the_later_of_two_rules_with_one_condition_and_gate_is_a_duplicate(
@@ -75,6 +87,25 @@ def test_the_later_of_two_rules_with_one_condition_and_gate_is_a_duplicate(
 )
 def test_rules_that_differ_in_what_they_look_at_are_no_duplicates(change: str) -> None:
     assert _found(MEAN + "threshold: {above: 2}", change) == []
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "trainers: [sft]",
+        "where: {fp16: [true]}",
+        "learning_rate_phase: [decay]",
+        "after: {steps: 2}",
+        'trl: ">=1"',
+    ],
+)
+def test_rules_of_different_runs_are_no_duplicates(gate: str) -> None:
+    part = MEAN + "threshold: {above: 2}\n"
+    other = {
+        "trainers: [sft]": "trainers: [dpo]",
+        "where: {fp16: [true]}": "where: {fp16: [false]}",
+    }
+    assert ("b", "duplicate-rule") not in _found(part + gate, part + other.get(gate, ""))
 
 
 def test_a_duplicate_of_a_rule_of_another_file_names_its_place() -> None:
@@ -149,6 +180,7 @@ def test_a_rule_whose_threshold_another_crosses_earlier_is_shadowed_but_not_the_
         ),
         # Asks for longer.
         ("threshold: {above: 2}\nfor: 4", "threshold: {above: 3}\nfor: 3"),
+        ("threshold: {above: 2}\ncool_down: 9", "threshold: {above: 3}"),
         # Applies in fewer runs, or at fewer steps.
         ("threshold: {above: 2}\ntrainers: [dpo]", "threshold: {above: 3}"),
         ("threshold: {above: 2}\ntrainers: [dpo]", "threshold: {above: 3}\ntrainers: [sft, dpo]"),
@@ -175,6 +207,11 @@ def test_a_rule_whose_threshold_another_crosses_earlier_is_shadowed_but_not_the_
         ("threshold: {above: 2}", "threshold: {above: 1 + beta}"),
         ("threshold: {above: 2}", "threshold: {above: 3, relative_to: baseline}"),
         ("threshold: {above: 2}", "threshold: {below: 1}"),
+        ("threshold: {above: 2.6}", "threshold: {equals: 3, tolerance: 0.5}"),
+        (
+            "threshold: {above: 1.2, relative_to: running_best}",
+            "threshold: {below: 0.8, relative_to: running_best}",
+        ),
         ("threshold: {above: 2}", "threshold: {between: [2, 5]}"),
         ("threshold: {between: [1, 3]}", "threshold: {between: [2, 4]}"),
         (
@@ -216,6 +253,10 @@ def test_joined_conditions_are_compared_part_by_part(wide: str, narrow: str) -> 
     ("wide", "narrow"),
     [
         (f"all: [{LOSS}, {ENTROPY}]", "metric: loss\nthreshold: {above: 3}"),
+        (
+            f"all: [{LOSS}, {ENTROPY}]",
+            f"all: [{{metric: loss, statistic: change, threshold: {{above: 3}}}}, {ENTROPY}]",
+        ),
         (f"any: [{LOSS}]", f"any: [{HIGHER}, {ENTROPY}]"),
         (f"not: {HIGHER}", f"not: {LOSS}"),
         # With a second metric the narrow rule has more observations, and reaches its 'for' sooner.
@@ -240,6 +281,12 @@ def test_a_shadowed_rule_is_told_which_rule_shadows_it() -> None:
         "my.yaml:15:5: rule 'b': never says more than rule 'a' (high, my.yaml:3), which holds "
         "wherever this one does; raise its severity, narrow the other, or drop it"
     )
+
+
+def test_of_two_that_imply_each_other_the_later_is_told() -> None:
+    alone, joined = "metric: loss\nthreshold: {above: 2}", f"any: [{LOSS}]"
+    assert _found(alone, joined) == [("b", "shadowed-rule")]
+    assert _found(joined, alone) == [("b", "shadowed-rule")]
 
 
 def test_of_three_equal_in_turn_only_the_first_is_left_alone() -> None:

@@ -145,6 +145,16 @@ def test_the_second_level_is_judged_where_it_stands(lint: Lint) -> None:
     assert [finding[:2] for finding in lint(part)] == [("threshold-never", "9:57")]
 
 
+def test_what_the_second_level_takes_over_from_the_first_is_told_once(lint: Lint) -> None:
+    part = (
+        "trainers: [dpo]\nall:\n"
+        "  - {metric: win_rate, threshold: {above: 60}}\n"
+        "  - {metric: loss, threshold: {above: 2}, label: level}\n"
+        "escalation: {severity: critical, label: level, threshold: {above: 4}}"
+    )
+    assert [finding[:2] for finding in lint(part)] == [("threshold-never", "6:47")]
+
+
 def test_a_metric_of_a_trainer_without_a_catalogue_may_have_any_value(lint: Lint) -> None:
     part = _part("win_rate", "mean", "{above: 60}").replace("[dpo]", "[dpo, online_dpo]")
     assert lint(part) == []
