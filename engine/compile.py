@@ -16,6 +16,7 @@ from post_training_toolkit.engine.compile_threshold import (
 )
 from post_training_toolkit.engine.condition import AllChecks, AnyCheck, CompiledCondition, NotCheck
 from post_training_toolkit.engine.detector import Detector
+from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.learning_rate import LearningRateTracker
 from post_training_toolkit.engine.level import Level
 from post_training_toolkit.engine.relative_check import RelativeCheck
@@ -49,6 +50,7 @@ class Compiler:
 
     run: RunDescription
     statistics: SharedStatistics = field(init=False)
+    history: History = field(init=False, default_factory=History)
     learning_rate: LearningRateTracker = field(init=False, default_factory=LearningRateTracker)
     _values: dict[str, Any] = field(init=False)
 
@@ -91,7 +93,7 @@ class Compiler:
             name=name,
             condition=condition,
             escalation=level,
-            observations={metric: self.statistics.observations(metric) for metric in rule.metrics},
+            history=self.history,
             max_steps=self.run.max_steps,
             learning_rate=self.learning_rate,
         )
@@ -117,11 +119,10 @@ class Compiler:
         if choice.name == "age":
             return AgeCheck(metric, label, limits)
         looks_back = _LOOKS_BACK.get(choice.name, window or 1)
-        observations = self.statistics.observations(metric)
-        observations.keep(looks_back)
+        self.history.keep(looks_back)
         statistic = self.statistics.statistic(metric, choice, self._values)
         if threshold.reference is None:
-            return ValueCheck(metric, label, limits, window, statistic, observations, looks_back)
+            return ValueCheck(metric, label, limits, window, statistic, self.history, looks_back)
         at_least = threshold.reference_at_least
         return RelativeCheck(
             metric,
@@ -129,7 +130,7 @@ class Compiler:
             limits,
             window,
             statistic,
-            observations,
+            self.history,
             looks_back,
             relation=threshold.relation,
             reference=self._reference(metric, threshold),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from post_training_toolkit.engine.age_check import AgeCheck
 from post_training_toolkit.engine.alert import Alert, AlertState, Transition
@@ -20,9 +19,9 @@ from post_training_toolkit.engine.event import (
     InsightEscalated,
     InsightFired,
 )
+from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.learning_rate import LearningRateTracker
 from post_training_toolkit.engine.level import Level
-from post_training_toolkit.engine.observations import Observations
 from post_training_toolkit.engine.signal_check import SignalCheck
 from post_training_toolkit.rules.model import Rule
 
@@ -43,7 +42,7 @@ class Detector:
         name: str,
         condition: CompiledCondition,
         escalation: Level | None,
-        observations: Mapping[str, Observations],
+        history: History,
         max_steps: int | None,
         learning_rate: LearningRateTracker,
     ) -> None:
@@ -67,7 +66,7 @@ class Detector:
         self._answered = 0
         self._escalation = escalation
         self._affirmed = tuple(affirmed_checks(condition)) or self.checks
-        self._evidence = observations
+        self._history = history
         self._learning_rate = learning_rate
         self._first_step, self._last_step = _judged_steps(rule, max_steps)
         self._alert = Alert(rule.required_observations, rule.keep_firing_for, rule.cool_down)
@@ -187,7 +186,7 @@ class Detector:
             citations=tuple(str(citation) for citation in rule.citations),
             threshold_origin=rule.threshold_origin,
             detects=rule.detects,
-            evidence=self._newest_evidence(),
+            evidence=self._history.evidence(self.metrics),
         )
 
     def _escalated(self, step: int) -> InsightEscalated | None:
@@ -212,10 +211,6 @@ class Detector:
             threshold=primary.limits.text,
             message=message,
         )
-
-    def _newest_evidence(self) -> dict[str, tuple[tuple[int, float], ...]]:
-        newest = {metric: seen.evidence() for metric, seen in self._evidence.items()}
-        return {metric: seen for metric, seen in newest.items() if seen}
 
     def _message(self, step: int) -> str:
         """Fill in the message; what is told is what the definitions of the statistics give."""

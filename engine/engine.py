@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from post_training_toolkit.engine.canonical import Canonicalizer
 from post_training_toolkit.engine.compile import Compiler
@@ -52,6 +52,7 @@ class Engine:
         self._failures_known = len(self._containment.failures)
         self._canonicalizer = Canonicalizer(load_profile(run.trainer), run.configuration)
         self._learning_rate = compiler.learning_rate
+        self._history = compiler.history
         self._detectors = Detectors(rules, compiler)
         self._routes = Routes(self._detectors, compiler.statistics)
         self._inhibition = Inhibition(root_causes(rules))
@@ -73,8 +74,9 @@ class Engine:
         row = self._canonicalizer.canonical(row)
         self._learning_rate.update(row)
         route = self._routes.route(row)
+        self._history.remember(route.shape, step, row.values)
         contain = self._containment.run_each
-        contain(route.feeds, _feed, lambda feed: feed_part([feed[0]]), step, row)
+        contain(route.feeds, _feed, lambda feed: feed_part([feed[0]]), row.values)
         if route.pair_feeds:
             contain(route.pair_feeds, _feed_pairs, lambda feed: feed_part(feed.metrics), row)
         closed: list[Event] = []
@@ -125,11 +127,9 @@ class Engine:
         return closed
 
 
-def _feed(feeds: Iterator[PreparedFeed], step: int, row: Row) -> None:
-    values = row.values
-    for metric, append, updates in feeds:
+def _feed(feeds: Iterator[PreparedFeed], values: Mapping[str, float]) -> None:
+    for metric, updates in feeds:
         x = values[metric]
-        append((step, x))
         for update in updates:
             update(x)
 

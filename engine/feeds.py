@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from post_training_toolkit.engine.observations import Observations
-
 
 class MetricFeed:
-    """What takes in one metric: its newest observations, and its statistics."""
+    """The statistics that take in one metric."""
 
     def __init__(self, metric: str) -> None:
         self.metrics = (metric,)
-        self.observations = Observations()
         self.updates: list[Callable[[float], None]] = []
 
 

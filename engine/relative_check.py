@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from post_training_toolkit.engine.check import Check
 from post_training_toolkit.engine.door import Row
+from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.limits import Limits
-from post_training_toolkit.engine.observations import Observations
 from post_training_toolkit.engine.statistics.running_best import RunningBest
 from post_training_toolkit.engine.value_check import ExactStatistic
 from post_training_toolkit.rules.condition import Relation
@@ -26,7 +26,7 @@ class RelativeCheck(Check):
         limits: Limits,
         window: int | None,
         statistic: ExactStatistic,
-        observations: Observations,
+        history: History,
         looks_back: int,
         *,
         relation: Relation,
@@ -35,7 +35,7 @@ class RelativeCheck(Check):
     ) -> None:
         super().__init__(metric, label, limits, window)
         self._statistic = statistic
-        self._observations = observations
+        self._history = history
         self._looks_back = looks_back
         self._is_ratio = relation is Relation.RATIO
         self._reference = reference
@@ -54,7 +54,7 @@ class RelativeCheck(Check):
 
     def last_sound_step(self) -> int:
         """Return the newest step from before the window."""
-        return self._observations.step_before(self._looks_back)
+        return self._history.step_before(self.metric, self._looks_back)
 
     def settle(self) -> None:
         """Replace the fast values by those that the definitions give, and judge these."""

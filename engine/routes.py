@@ -18,15 +18,18 @@ _MAX_ROUTES = 200
 _Shape = tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]
 
 
-# A metric, what takes (step, value) of it in, and its statistics: all looked up beforehand, since
-# this is gone through for every metric of every row.
-PreparedFeed = tuple[str, Callable[[tuple[int, float]], None], tuple[Callable[[float], None], ...]]
+# A metric and its statistics, looked up beforehand, since this is gone through at every row.
+PreparedFeed = tuple[str, tuple[Callable[[float], None], ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a row goes: first to what takes its values in, then to the rules that judge it."""
+    """Where a row goes: first to what takes its values in, then to the rules that judge it.
 
+    ``shape`` holds the metrics of the row that are numbers.
+    """
+
+    shape: tuple[str, ...]
     feeds: tuple[PreparedFeed, ...]
     pair_feeds: tuple[PairFeed, ...]
     detectors: tuple[PreparedDetector, ...]
@@ -77,8 +80,9 @@ class Routes:
         read = {metric for detector in self._detectors.active for metric in detector.metrics}
         fed = read.intersection(values)
         route = Route(
+            shape=values,
             feeds=tuple(
-                (metric, feed.observations.append, tuple(feed.updates))
+                (metric, tuple(feed.updates))
                 for metric, feed in self._statistics.feeds.items()
                 if metric in fed
             ),

@@ -11,7 +11,6 @@ from post_training_toolkit.engine.compile_threshold import (
     window_size,
 )
 from post_training_toolkit.engine.feeds import MetricFeed, PairFeed
-from post_training_toolkit.engine.observations import Observations
 from post_training_toolkit.engine.statistics.baseline import Baseline
 from post_training_toolkit.engine.statistics.before import Before
 from post_training_toolkit.engine.statistics.registry import StatisticError, build_statistic
@@ -30,10 +29,6 @@ class SharedStatistics:
         self.pair_feeds: dict[tuple[str, str], PairFeed] = {}
         self._planned_logs = planned_logs
         self._shared: dict[tuple[object, ...], ExactStatistic] = {}
-
-    def observations(self, metric: str) -> Observations:
-        """Return the newest observations of a metric, kept from now on."""
-        return self._feed(metric).observations
 
     def statistic(
         self, metric: str, choice: StatisticChoice, configuration: Mapping[str, Any]

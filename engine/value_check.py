@@ -6,8 +6,8 @@ from typing import Protocol
 
 from post_training_toolkit.engine.check import Check
 from post_training_toolkit.engine.door import Row
+from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.limits import Limits
-from post_training_toolkit.engine.observations import Observations
 
 
 class ExactStatistic(Protocol):
@@ -46,7 +46,7 @@ class ValueCheck(Check):
         limits: Limits,
         window: int | None,
         statistic: ExactStatistic,
-        observations: Observations,
+        history: History,
         looks_back: int,
     ) -> None:
         super().__init__(metric, label, limits, window)
@@ -55,7 +55,7 @@ class ValueCheck(Check):
         self._get = statistic.get
         # What limits.are_broken_by does, without a call: this runs for every rule at every row.
         self._first, self._last, self._inside = limits.first, limits.last, limits.inside
-        self._observations = observations
+        self._history = history
         self._looks_back = looks_back
 
     def evaluate(self, step: int, row: Row) -> bool | None:
@@ -76,7 +76,7 @@ class ValueCheck(Check):
 
     def last_sound_step(self) -> int:
         """Return the newest step from before the window."""
-        return self._observations.step_before(self._looks_back)
+        return self._history.step_before(self.metric, self._looks_back)
 
     def settle(self) -> None:
         """Replace the fast value by the one that the statistic's definition gives."""

@@ -29,8 +29,13 @@ class Mean(RunningSumStatistic):
     def _slide(self, old: float, new: float) -> None:
         self._sum += new - old
 
-    def _from_sums(self) -> float:
-        return self._origin + self._sum / self._window_size
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full."""
+        if len(self._values) < self._window_size:
+            return None
+        value = self._origin + self._sum / self._window_size
+        # Sums that left the range of floats say nothing; x - x is 0 for finite numbers only.
+        return value if value - value == 0.0 else self.recompute()
 
     def _bound(self, deviation_error: float) -> float:
         # The last addition rounds once more, relative to the origin.

@@ -51,16 +51,6 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
             self._meet_larger(abs(new))
         self._slide(old, new)
 
-    def get(self) -> float | None:
-        """Return the value, or None before the window is full or where it is undefined."""
-        if len(self._values) < self._window_size:
-            return None
-        value = self._from_sums()
-        # Sums that left the range of floats say nothing; x - x is 0 for finite numbers only.
-        if value is not None and value - value == 0.0:
-            return value
-        return self.recompute()
-
     def _meet_larger(self, size: float) -> None:
         if size > _SPIKE * self._largest:
             # The sums are computed anew by the update that takes the spike out.
@@ -95,10 +85,6 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
     @abc.abstractmethod
     def _slide(self, old: float, new: float) -> None:
         """Take one deviation out of the sums and another one in."""
-
-    @abc.abstractmethod
-    def _from_sums(self) -> float | None:
-        """Return the value that the sums give."""
 
     @abc.abstractmethod
     def _bound(self, deviation_error: float) -> float:

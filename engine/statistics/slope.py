@@ -36,12 +36,15 @@ class Slope(RunningSumStatistic):
         self._products += last * new - (self._sum - old)
         self._sum += new - old
 
-    def _from_sums(self) -> float | None:
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full or where it is undefined."""
         size = self._window_size
-        if size < 2:
+        if len(self._values) < size or size < 2:
             return None
         products = self._products - self._sum * (size - 1) / 2
-        return 12.0 * products / (size * (size * size - 1))
+        value = 12.0 * products / (size * (size * size - 1))
+        # Sums that left the range of floats say nothing; x - x is 0 for finite numbers only.
+        return value if value - value == 0.0 else self.recompute()
 
     def _bound(self, deviation_error: float) -> float:
         # Each position carries a weight of at most the window size, the sum of squared distances

@@ -38,14 +38,16 @@ class Std(RunningSumStatistic):
         self._sum += new - old
         self._squares += new * new - old * old
 
-    def _from_sums(self) -> float | None:
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full or where it is undefined."""
         size = self._window_size
-        if size < 2:
+        if len(self._values) < size or size < 2:
             return None
         variance = (self._squares - self._sum * self._sum / size) / (size - 1)
-        if variance > 0.0:
-            return math.sqrt(variance)
-        return 0.0 if variance <= 0.0 else None
+        # Sums that left the range of floats say nothing; x - x is 0 for finite numbers only.
+        if variance - variance == 0.0:
+            return math.sqrt(variance) if variance > 0.0 else 0.0
+        return self.recompute()
 
     def _bound(self, deviation_error: float) -> float:
         # The squares are off by at most twice the largest deviation times the error of one.

@@ -67,11 +67,16 @@ class Trend(RunningSumStatistic):
         ring[start] = new
         self._start = (start + 1) % size
 
-    def _from_sums(self) -> float | None:
+    def get(self) -> float | None:
+        """Return the value, or None before the window is full or where it is undefined."""
+        if len(self._values) < self._window_size:
+            return None
         means = [each / self._length for each in self._sums]
         slope, residual = _line(means)
         # A residual within rounding of the means is not to be trusted; the definition is.
-        return _t_value_of(slope, residual) if residual > 1e6 * self._mean_error else None
+        if residual > 1e6 * self._mean_error:
+            return _t_value_of(slope, residual)
+        return self.recompute()
 
     def _bound(self, deviation_error: float) -> float:
         self._mean_error = _BLOCKS * (deviation_error + 4e-16 * abs(self._origin))

@@ -16,7 +16,7 @@ from post_training_toolkit.engine.door import Row, admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import InsightFired
 from post_training_toolkit.engine.limits import limits_of
-from post_training_toolkit.engine.observations import Observations
+from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.engine.statistics.last import Last
 from post_training_toolkit.engine.value_check import ValueCheck
@@ -187,7 +187,7 @@ def _check(value: float | None) -> ValueCheck:
     if value is not None:
         statistic.update(value)
     limits = limits_of(Comparison.ABOVE, 0.5, 0.5, "above 0.5")
-    return ValueCheck("x", None, limits, 1, statistic, Observations(), 1)
+    return ValueCheck("x", None, limits, 1, statistic, History(), 1)
 
 
 @pytest.mark.parametrize(

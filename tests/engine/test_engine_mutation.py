@@ -27,8 +27,8 @@ LoadRules = Callable[..., tuple[Rule, ...]]
 EQUIVALENT = {
     "loss_spike: after deleted": "its z-score needs ten observations before the newest one",
 }
-# In thresholds, counts and gates; windows are notched finer than tests are worth.
-SHIFTS_KILLED = 0.6
+# Tests stand close to the boundaries of thresholds, counts, gates and windows.
+SHIFTS_KILLED = 0.95
 
 
 def _changes(text: str, kind: Kind) -> list[str]:
