@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from post_training_toolkit.engine.checked_bundle import load_checked_bundle
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.run_files import DEFAULT_FOLDER
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
@@ -15,7 +16,6 @@ from post_training_toolkit.ptt_trl.run_description import describe_run
 from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
 from post_training_toolkit.ptt_trl.session import RunSession
 from post_training_toolkit.ptt_trl.stop import StopDecision, agree, is_distributed, parse_stop_on
-from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
 
 PathLike = str | Path
@@ -53,7 +53,7 @@ class DiagnosticsCallback(TrainerCallback):
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
-        self._bundle = load_bundle([*shipped_beside(own), *own])
+        self._bundle = load_checked_bundle([*shipped_beside(own), *own])
         self._stop_policy = parse_stop_on(stop_on)
         self._run_dir = Path(run_dir) if run_dir is not None else None
         self._containment = Containment()

@@ -44,6 +44,17 @@ _PARAMETERS: Mapping[str, frozenset[str]] = {
 }
 _REQUIRED_PARAMETER = {"quantile": "q", "correlation": "with"}
 _ONE_OBSERVATION = Window(1, 1)
+# Have a meaning over the whole run; river's own statistics have one too.
+_WHOLE_RUN = frozenset({"mean", "std", "min", "max", "range", "median", "quantile"})
+# Say nothing, or nothing that can be trusted, over fewer observations.
+_SMALLEST_WINDOW: Mapping[str, int] = {
+    "std": 2,
+    "slope": 2,
+    "correlation": 2,
+    "page_hinkley": 10,
+    "adwin": 10,
+    "trend": 16,
+}
 
 # Take the place of what was reported, so that checking can go on; without a value, so that nothing
 # follows from them.
@@ -189,7 +200,21 @@ class ConditionBuilder:
             if not name.startswith(_RIVER_PREFIX):
                 self.report(path, f"key 'window' is missing: {name!r} needs one")
             return WholeRun.RUN
-        return self.window(data["window"], (*path, "window"))
+        window = self.window(data["window"], (*path, "window"))
+        self._check_window(name, window, (*path, "window"))
+        return window
+
+    def _check_window(self, name: str, window: Window | WholeRun, path: Path) -> None:
+        if isinstance(window, WholeRun):
+            if name not in _WHOLE_RUN and not name.startswith(_RIVER_PREFIX):
+                known = ", ".join(sorted(_WHOLE_RUN))
+                message = f"{name!r} has no meaning over the whole run; there are {known}"
+                self.report(path, message)
+            return
+        smallest = _SMALLEST_WINDOW.get(name, 1)
+        if window.at_least < smallest:
+            message = f"{name!r} needs a window of at least {smallest}, not {window.at_least}"
+            self.report(path, message)
 
     def _comparison(
         self, data: Mapping[str, Any], known: tuple[str, ...], path: Path

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from post_training_toolkit.engine.checked_bundle import load_checked_bundle
 from post_training_toolkit.engine.cli.exit_codes import INVALID_INPUT
-from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.document import read_document
 from post_training_toolkit.rules.model import Rule, RuleBundle, Source
 from post_training_toolkit.rules.problem import InvalidRulesError
@@ -34,7 +34,7 @@ class RuleFiles:
 
         Raises ``InvalidRulesError``.
         """
-        return load_bundle([*shipped_beside(self.rules), *self.rules])
+        return load_checked_bundle([*shipped_beside(self.rules), *self.rules])
 
 
 def read_rule_files(paths: Sequence[Path]) -> RuleFiles:

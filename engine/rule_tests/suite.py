@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from post_training_toolkit.engine.checked_bundle import load_checked_bundle
 from post_training_toolkit.engine.rule_tests.case import RuleTest
 from post_training_toolkit.engine.rule_tests.loading import load_rule_tests
 from post_training_toolkit.engine.rule_tests.naming import check_names
 from post_training_toolkit.engine.rule_tests.running import RuleTestResult, run_rule_test
-from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.document import read_document
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.problem import InvalidRulesError, Problem
@@ -132,4 +132,4 @@ def _rule_files(test: RuleTest, folder: Path) -> list[Path]:
 
 def _load_rules(paths: Iterable[Path]) -> tuple[Rule, ...]:
     own = [read_file(path) for path in paths]
-    return load_bundle([*shipped_beside(own), *own]).rules
+    return load_checked_bundle([*shipped_beside(own), *own]).rules

@@ -106,7 +106,7 @@ class ChangeDetector(Univariate[float], abc.ABC):
 
 
 class PageHinkley(ChangeDetector):
-    """The level has drifted from its beginning, by river's Page-Hinkley test; see below.
+    """The level has drifted from its beginning, by river's Page-Hinkley test.
 
     The test adds up what the distances exceed ``delta`` by and reports when the sum has risen by
     ``threshold``. With the defaults 0.5 and 15 and a baseline of 40, noise of autocorrelation 0,
@@ -147,7 +147,7 @@ class PageHinkley(ChangeDetector):
 
 
 class Adwin(ChangeDetector):
-    """The level differs between two parts of the recent past, by river's ADWIN; see below.
+    """The level differs between two parts of the recent past, by river's ADWIN.
 
     Distances are squashed to 0..1 by the logistic function, which is what ADWIN's bound asks for,
     and every observation is tested. ``delta`` is the significance. Slower than Page-Hinkley and
