@@ -10,7 +10,7 @@ from post_training_toolkit.engine.limits import Limits
 class AgeCheck(Check):
     """Compares the optimizer steps since the metric was last logged as a number.
 
-    Unknown until the metric was seen once; one that never is belongs to the coverage.
+    A metric that was never logged counts from the first row of the run.
     """
 
     def __init__(self, metric: str, label: str | None, limits: Limits) -> None:
@@ -19,10 +19,9 @@ class AgeCheck(Check):
 
     def evaluate(self, step: int, row: Row) -> bool | None:
         """Judge any row, whether it holds the metric or not."""
-        if self.metric in row.values or self.metric in row.non_finite:
+        seen = self.metric in row.values or self.metric in row.non_finite
+        if seen or self._seen_at is None:
             self._seen_at = step
-        if self._seen_at is None:
-            return None
         self.value = float(step - self._seen_at)
         self.met = self.limits.are_broken_by(self.value)
         return self.met

@@ -96,6 +96,15 @@ def test_what_is_shifted_in_a_rule() -> None:
     ]
 
 
+def test_a_change_that_changes_nothing_or_leaves_no_rule_is_no_mutant() -> None:
+    rule = "any: [{metric: x, statistic: mean, window: 1, threshold: {above: 0}}]"
+    assert _changes(rule, Kind.SHIFT) == []
+    assert _changes(rule, Kind.DELETION) == [
+        "any/0/threshold always holds",
+        "any/0/threshold never holds",
+    ]
+
+
 def test_a_mutant_has_one_change_and_leaves_the_rule_alone() -> None:
     rule: dict[str, Any] = {"id": "a", "metric": "x", "threshold": {"above": 2}, "for": 3}
     mutants = {mutant.change: mutant.data for mutant in mutants_of(rule)}
