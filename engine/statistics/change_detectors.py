@@ -15,7 +15,7 @@ from river.stats.base import Univariate
 _IQR_OF_NORMAL = 1.3489795003921634
 # One value far away must not be all that a detector ever sees again: ADWIN goes blind after a 1e6.
 _CLIP = 10.0
-# The level that is told at a change is that of so many observations.
+# The level that is told at a change is that of so many observations, and it is told as often.
 _RECENT = 10
 # An autocorrelation estimated from a short baseline is no better known than this.
 _MOST_AUTOCORRELATION = 0.95
@@ -29,9 +29,9 @@ class ChangeDetector(Univariate[float], abc.ABC):
     Each observation becomes a distance from the baseline, the first ``window_size`` observations:
     (x - median) / (IQR / 1.349), divided by sqrt((1 + r) / (1 - r)) with r the lag-1
     autocorrelation of the baseline. Without that division neighbouring observations that are alike
-    raise false alarms on most runs. The value is 0 while the detector reports nothing; where it
-    reports a change in the asked direction, it is the mean of the last ten distances, in standard
-    deviations of the baseline. None until the baseline is full. Of a baseline that does not move
+    raise false alarms on most runs. The value is 0 while the detector reports nothing; for ten
+    observations from a report on it is the mean of the last ten distances, in standard deviations
+    of the baseline, if that lies in the asked direction. None until the baseline is full. Of a baseline that does not move
     the spread is taken as a thousandth of its level, or one if that is 0.
     """
 
@@ -51,6 +51,7 @@ class ChangeDetector(Univariate[float], abc.ABC):
         self._deflation = 1.0
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._value: float | None = None
+        self._news_left = 0
         self._detector = self._new_detector()
 
     @property
@@ -70,9 +71,13 @@ class ChangeDetector(Univariate[float], abc.ABC):
             distance = math.copysign(_CLIP, distance) if distance == distance else 0.0
         self._recent.append(max(-1e6, min(distance, 1e6)))
         fed = max(-_CLIP, min(distance / self._deflation, _CLIP))
-        changed = self._changed(self._sign * fed)
-        level = math.fsum(self._recent) / len(self._recent)
-        self._value = level if changed and self._sign * level > 0.0 else 0.0
+        if self._changed(self._sign * fed):
+            self._news_left = _RECENT
+        self._value = 0.0
+        if self._news_left:
+            self._news_left -= 1
+            level = math.fsum(self._recent) / len(self._recent)
+            self._value = level if self._sign * level > 0.0 else 0.0
 
     def get(self) -> float | None:
         """Return the value, or None before the baseline is full."""
