@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # On models this small a second thread only waits for the first.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test lint types format install clean
+.PHONY: help demo test test-slow bench mutation docs lint types format install clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,18 @@ demo: $(INSTALLED)  ## Diagnose a broken DPO run, leave a healthy one alone (abo
 
 test: lint types $(INSTALLED)  ## Everything that must pass: lint, types, tests
 	$(BIN)/pytest
+
+test-slow: $(INSTALLED)  ## The same checks with full counts: 20,000 hostile files, 10,000 streams (an hour)
+	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 $(BIN)/pytest tests/rules tests/engine
+
+bench: $(INSTALLED)  ## What the engine costs, as ratios; fails when a target is missed (two minutes)
+	$(BIN)/python benchmarks/engine.py
+
+mutation: $(INSTALLED)  ## Whether the rule tests notice every part of every shipped rule
+	$(BIN)/python benchmarks/mutation_score.py
+
+docs: $(INSTALLED)  ## Write the pages that come from rules and schemas
+	$(BIN)/ptt-rules docs --output docs
 
 lint: $(INSTALLED)  ## Style and format
 	$(BIN)/ruff check .

@@ -18,20 +18,23 @@ from post_training_toolkit.engine.cli.validate import validate
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="post-training-toolkit", prog_name="ptt-rules")
 def main() -> None:
-    """Check the rules that watch your post-training runs, and replay recorded runs.
+    """Write, check, test and measure the rules that watch your post-training runs.
 
     \b
-    Exit codes:
+    From a first rule to CI:
+      ptt-rules new reward_stalls --metric reward   write a commented rule and a test of it
+      ptt-rules validate team_rules/ --strict       find every mistake, with its place
+      ptt-rules test team_rules/ --coverage         run the tests of the rules
+      ptt-rules replay trainer_state.json           see what the rules say of a recorded run
+      ptt-rules backtest labelled_runs/ --jobs 4    score the rules on runs whose fault is known
+      ptt-rules explain dpo_loss_random             all there is to know about a rule
+
+    \b
+    Exit codes of every command:
       0  clean
-      1  findings (with --strict)
+      1  findings, failed tests, or a limit that was asked for is passed
       2  wrong usage
       3  invalid input
-
-    \b
-    Examples:
-      ptt-rules validate my_rules.yaml          check one file
-      ptt-rules validate team_rules/ --strict   check a folder in CI
-      ptt-rules replay my_run/ptt               print the insights of a recorded run again
     """  # noqa: D301 - click looks for the character itself
 
 

@@ -31,8 +31,9 @@ class ChangeDetector(Univariate[float], abc.ABC):
     autocorrelation of the baseline. Without that division neighbouring observations that are alike
     raise false alarms on most runs. The value is 0 while the detector reports nothing; for ten
     observations from a report on it is the mean of the last ten distances, in standard deviations
-    of the baseline, if that lies in the asked direction. None until the baseline is full. Of a baseline that does not move
-    the spread is taken as a thousandth of its level, or one if that is 0.
+    of the baseline, if that lies in the asked direction. None until the baseline is full. Of a
+    baseline that does not move the spread is taken as a thousandth of its level, or one if that is
+    0.
     """
 
     exact: ClassVar[bool] = True
