@@ -84,10 +84,6 @@ class Detector:
         self._worst: float | None = None
         self._last_sound_step = 0
 
-    def observe(self, step: int, row: Row) -> Event | None:
-        """Judge the statistics after a row was fed to them; return what changed."""
-        return self.follow(step, row, self.condition.evaluate(step, row))
-
     def follow(self, step: int, row: Row, met: bool | None) -> Event | None:
         """Take the answer of the condition for a row in; return what changed."""
         self._followed += 1
@@ -100,6 +96,8 @@ class Detector:
         if not self._gate_is_open(step):
             # Outside its gate nothing is wrong; an episode that is open there runs out.
             met = urgent = False
+            if escalation is not None:
+                escalation.reset()
         elif met is not None:
             self._answered += 1
         if met is False and alert.idle:
@@ -160,12 +158,12 @@ class Detector:
         return min(holding, default=self._primary.last_sound_step())
 
     def _fired(self, step: int, urgent: bool) -> InsightFired:
-        self._severity = self.rule.severity
+        rule, primary = self.rule, self._primary
+        self._severity = rule.severity
         if urgent and self._escalation is not None:
             self._severity = self._escalation.severity
-            self._primary = self._first_that_holds(self._escalation.checks)
-        rule, primary = self.rule, self._primary
-        message = self._message(step)
+            primary = self._first_that_holds(self._escalation.checks)
+        message = self._message(step, primary)
         return InsightFired(
             insight=self._insight(),
             rule=rule.id,
@@ -195,8 +193,8 @@ class Detector:
         if not firing or escalation is None or self._severity is escalation.severity:
             return None
         self._severity = escalation.severity
-        self._primary = primary = self._first_that_holds(escalation.checks)
-        message = self._message(step)
+        primary = self._first_that_holds(escalation.checks)
+        message = self._message(step, primary)
         return InsightEscalated(
             insight=self._insight(),
             rule=self.rule.id,
@@ -212,11 +210,10 @@ class Detector:
             message=message,
         )
 
-    def _message(self, step: int) -> str:
+    def _message(self, step: int, primary: Check) -> str:
         """Fill in the message; what is told is what the definitions of the statistics give."""
-        for check in (*self.checks, self._primary):
+        for check in (*self.checks, primary):
             check.settle()
-        primary = self._primary
         labelled = {check.label: check.value for check in self.checks if check.label}
         return self.rule.message.render(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from post_training_toolkit.engine.canonical import Canonicalizer
@@ -25,6 +26,9 @@ from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import load_profile
 from post_training_toolkit.rules.relations import root_causes
+
+# Training, evaluation, a summary: a step has a handful of rows. More are not compared.
+_MOST_ROWS_OF_A_STEP = 20
 
 
 class Engine:
@@ -57,7 +61,7 @@ class Engine:
         self._routes = Routes(self._detectors, compiler.statistics)
         self._inhibition = Inhibition(root_causes(rules))
         self._step: int | None = None
-        self._rows_of_step: list[Row] = []
+        self._rows_of_step: deque[Row] = deque(maxlen=_MOST_ROWS_OF_A_STEP)
 
     def observe(self, step: int, row: Row) -> tuple[Event, ...]:
         """Take one logged row in and return what it changed, in the order of the rules.
@@ -66,11 +70,10 @@ class Engine:
         """
         if step != self._step:
             self._step = step
-            self._rows_of_step = [row]
+            self._rows_of_step.clear()
         elif row in self._rows_of_step:
             return ()
-        else:
-            self._rows_of_step.append(row)
+        self._rows_of_step.append(row)
         row = self._canonicalizer.canonical(row)
         self._learning_rate.update(row)
         route = self._routes.route(row)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 EVIDENCE_LENGTH = 10
 # A row of forty metrics takes about three kilobytes.
 _MOST_ROWS = 2000
+# Rows come in a handful of shapes; more than this means that names change at every step.
+_MOST_SHAPES = 200
 
 # (number of the row, step, values)
 _Remembered = tuple[int, int, Mapping[str, float]]
@@ -45,6 +47,8 @@ class History:
         """Take a row in; ``shape`` holds its metrics."""
         kept = self._kept.get(shape)
         if kept is None:
+            if len(self._kept) >= _MOST_SHAPES:
+                del self._kept[next(iter(self._kept))]
             kept = self._kept[shape] = deque(maxlen=self._length)
         self._rows += 1
         kept.append((self._rows, step, values))

@@ -33,3 +33,7 @@ class Level:
         if self.met is not None:
             self._held = self._held + 1 if self.met else 0
         return bool(self.met) and self._held >= self._required
+
+    def reset(self) -> None:
+        """Begin to count anew, since the rule is not judged at this point of the run."""
+        self._held = 0

@@ -60,6 +60,8 @@ def _choose(condition: Condition, label: str | None) -> MetricCondition:
                 f"has no condition labelled {label!r}{did_you_mean(label, labels)}"
             )
         return chosen[0]
+    if not comparisons:
+        raise AdjustmentError("has no condition that could be changed")
     if len(comparisons) > 1:
         ways = f"say which with label ({', '.join(labels)})" if labels else "none has a label"
         raise AdjustmentError(

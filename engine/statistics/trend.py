@@ -99,10 +99,16 @@ def _t_value_of(slope: float, residual: float) -> float | None:
 
 
 def _line(means: list[float]) -> tuple[float, float]:
-    """Return slope and root of the sum of squared residuals of the line through the means."""
+    """Return slope and root of the sum of squared residuals of the line through the means.
+
+    Both are NaN where sums of huge means leave the range of floats.
+    """
     middle = (_BLOCKS - 1) / 2
-    level = math.fsum(means) / _BLOCKS
     squares = _BLOCKS * (_BLOCKS * _BLOCKS - 1) / 12
-    slope = math.fsum((k - middle) * (mean - level) for k, mean in enumerate(means)) / squares
-    residuals = [mean - level - slope * (k - middle) for k, mean in enumerate(means)]
-    return slope, math.sqrt(math.fsum(each * each for each in residuals))
+    try:
+        level = math.fsum(means) / _BLOCKS
+        slope = math.fsum((k - middle) * (mean - level) for k, mean in enumerate(means)) / squares
+        residuals = [mean - level - slope * (k - middle) for k, mean in enumerate(means)]
+        return slope, math.sqrt(math.fsum(each * each for each in residuals))
+    except (OverflowError, ValueError):
+        return math.nan, math.nan

@@ -48,10 +48,11 @@ class WindowStatistic(RollingUnivariate[float], abc.ABC):
         """Return the value by its definition, from the content of the window."""
         if len(self._values) < self._window_size:
             return None
-        # Values near 1e308, or squares of values near 1e154, leave the range of floats.
+        # Values near 1e308, or squares of values near 1e154, leave the range of floats; fsum says
+        # so by a ValueError where that made inf - inf.
         try:
             value = self._define()
-        except OverflowError:
+        except (OverflowError, ValueError):
             return None
         return value if value is None or math.isfinite(value) else None
 

@@ -78,14 +78,14 @@ def _break_rule(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, BaseException
     """Make one rule raise at steps 3 and later."""
 
     def break_rule(broken: str, error: BaseException) -> None:
-        observe = Detector.observe
+        follow = Detector.follow
 
-        def failing(detector: Detector, step: int, row: Row) -> Event | None:
+        def failing(detector: Detector, step: int, row: Row, met: bool | None) -> Event | None:
             if detector.rule.id == broken and step >= 3:
                 raise error
-            return observe(detector, step, row)
+            return follow(detector, step, row, met)
 
-        monkeypatch.setattr(Detector, "observe", failing)
+        monkeypatch.setattr(Detector, "follow", failing)
 
     return break_rule
 

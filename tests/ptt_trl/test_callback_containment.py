@@ -62,12 +62,12 @@ def test_a_console_that_fails_costs_only_the_console(
 def test_a_rule_that_fails_costs_only_that_rule(
     run_dpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observe = Detector.observe
+    follow = Detector.follow
 
-    def observe_or_fail(self: Detector, *args: Any) -> Any:
-        return _fail() if self.rule.id == "loss_spike" else observe(self, *args)
+    def follow_or_fail(self: Detector, *args: Any) -> Any:
+        return _fail() if self.rule.id == "loss_spike" else follow(self, *args)
 
-    monkeypatch.setattr(Detector, "observe", observe_or_fail)
+    monkeypatch.setattr(Detector, "follow", follow_or_fail)
     run_dpo(tmp_path, DiagnosticsCallback(), **BROKEN)
     final = _final(tmp_path)
     assert [failure["part"] for failure in final["failures"]] == ["rule loss_spike"]
@@ -116,6 +116,6 @@ def test_an_interrupt_by_the_user_is_not_swallowed(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Detector, "observe", interrupt)
+    monkeypatch.setattr(Detector, "follow", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_dpo(tmp_path, DiagnosticsCallback(), max_steps=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,8 +84,10 @@ def test_replaying_the_metrics_gives_the_insights_byte_for_byte(run_dir: Path) -
 
 
 def test_the_command_line_replays_it_too(run_dir: Path) -> None:
-    command = [str(Path(sys.executable).with_name("ptt-rules")), "replay", str(run_dir)]
-    done = subprocess.run(command, capture_output=True, check=True)
+    command = [str(Path(sys.executable).with_name("ptt-rules")), "replay"]
+    done = subprocess.run(
+        [*command, str(run_dir), "--format", "jsonl"], capture_output=True, check=True
+    )
     assert done.stdout == (run_dir / "insights.jsonl").read_bytes()
 
 
@@ -99,7 +102,12 @@ def test_metadata_say_what_ran_where(run_dir: Path) -> None:
     final = json.loads((run_dir / "run_metadata_final.json").read_text())
     assert final["status"] == "completed"
     assert final["insights"] == [
-        {"insight": "dpo_loss_random#1", "severity": "high", "ongoing": True}
+        {
+            "insight": "dpo_loss_random#1",
+            "severity": "high",
+            "caused_by": None,
+            "ongoing": True,
+        }
     ]
     assert final["failures"] == []
 
@@ -121,7 +129,9 @@ def test_a_healthy_run_is_left_alone(run_dpo: Any, tmp_path: Path) -> None:
     run_dpo(tmp_path, DiagnosticsCallback(), max_steps=60, lr_scheduler_type="linear")
     assert (tmp_path / "ptt" / "insights.jsonl").read_bytes() == b""
     report = (tmp_path / "ptt" / "reports" / "run_report.md").read_text()
-    assert "None: 8 rules judged this run and found nothing wrong." in report
+    judged = re.search(r"None: (\d+) rules judged this run and found nothing wrong\.", report)
+    assert judged is not None
+    assert int(judged[1]) >= 10
 
 
 def test_a_second_run_takes_the_next_free_folder(run_dpo: Any, tmp_path: Path) -> None:

@@ -157,6 +157,14 @@ def test_no_gate_is_a_number_that_is_none(key: str) -> None:
         load_bundle([Source("my.yaml", _file(f"    after: {{{key}}}"))])
 
 
+def test_a_second_level_of_a_rule_without_a_condition_is_located() -> None:
+    second = "    escalation: {severity: critical, threshold: {above: 2}}"
+    text = _file(second).replace(b"    metric: loss\n    threshold: {above: 1}\n", b"    all: []\n")
+    assert _problems(text)
+    text = text.replace(b"    all: []\n", b"")
+    assert any("needs exactly one of metric" in problem.message for problem in _problems(text))
+
+
 @pytest.fixture(name="project")
 def _project(tmp_path: Path) -> Path:
     """A project beside other folders, with odd things in it."""
