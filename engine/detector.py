@@ -88,18 +88,7 @@ class Detector:
         """Take the answer of the condition for a row in; return what changed."""
         self._followed += 1
         alert = self._alert
-        escalation, urgent = self._escalation, False
-        if escalation is not None:
-            urgent = escalation.advance(step, row)
-            if escalation.met:
-                met = True
-        if not self._gate_is_open(step):
-            # Outside its gate nothing is wrong; an episode that is open there runs out.
-            met = urgent = False
-            if escalation is not None:
-                escalation.reset()
-        elif met is not None:
-            self._answered += 1
+        met, urgent = self._answer_of_both_levels(step, row, met)
         if met is False and alert.idle:
             return None
         transition = alert.advance(step, met, urgent=urgent)
@@ -130,6 +119,22 @@ class Detector:
             return None
         self._alert.close()
         return self._closed(step, resolved=False)
+
+    def _answer_of_both_levels(
+        self, step: int, row: Row, met: bool | None
+    ) -> tuple[bool | None, bool]:
+        """Return whether the rule is met, and whether the second level has been for long enough."""
+        escalation, urgent = self._escalation, False
+        if escalation is not None:
+            urgent = escalation.advance(step, row)
+            met = escalation.met or met
+        if self._gate_is_open(step):
+            self._answered += met is not None
+            return met, urgent
+        if escalation is not None:
+            escalation.reset()
+        # Outside its gate nothing is wrong; an episode that is open there runs out.
+        return False, False
 
     def _gate_is_open(self, step: int) -> bool:
         if not self._first_step <= step <= self._last_step:

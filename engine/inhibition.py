@@ -31,7 +31,7 @@ class Inhibition:
 
         A consequence that fired before its cause is folded when the cause fires.
         """
-        events = list(events)
+        events = [event for event in events if self._is_known(event)]
         fired = {event.insight: event.rule for event in events if isinstance(event, InsightFired)}
         earlier = dict(self._open)
         self._open.update(fired)
@@ -47,6 +47,10 @@ class Inhibition:
                 self._open.pop(event.insight, None)
                 self._folded.discard(event.insight)
         return (*marked, *late)
+
+    def _is_known(self, event: Event) -> bool:
+        # A rule that fails while it fires is closed without anybody having heard of its insight.
+        return isinstance(event, InsightFired) or event.insight in self._open
 
     def _mark(self, event: Event) -> Event:
         match event:

@@ -183,7 +183,7 @@ def test_signals_are_told_from_values_and_from_each_other(
 
 def _check(value: float | None) -> ValueCheck:
     """Make a check that is true for 1, false for 0 and unknown for None."""
-    statistic = Last(1)
+    statistic = Last()
     if value is not None:
         statistic.update(value)
     limits = limits_of(Comparison.ABOVE, 0.5, 0.5, "above 0.5")
