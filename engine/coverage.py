@@ -22,9 +22,6 @@ def reason_not_judged(detector: Detector, logged: frozenset[str]) -> str | None:
         return None
     if detector.judged:
         return f"judged {detector.judged} of the {needed} observations in a row that it needs"
-    unjudged = [check.metric for check in detector.checks if check.lacks_reference]
-    if unjudged:
-        return f"{_join(unjudged)} never set against a reference large enough to judge by"
     absent = [metric for metric in detector.metrics if metric not in logged]
     if detector.observations == 0 and not absent:
         return f"{_join(list(detector.metrics))} never logged as a finite number"
@@ -32,6 +29,9 @@ def reason_not_judged(detector: Detector, logged: frozenset[str]) -> str | None:
         return f"{_join(absent)} never logged"
     if absent:
         return f"{_join(absent)} never logged, which the rule needs beside what was"
+    unjudged = [check.metric for check in detector.checks if check.lacks_reference]
+    if unjudged:
+        return f"{_join(unjudged)} never set against a reference large enough to judge by"
     seen = detector.observations
     plural = "" if seen == 1 else "s"
     return f"{seen} observation{plural} did not fill its windows and its waiting time"

@@ -17,7 +17,7 @@ ONE_OF = "needs exactly one of above, below, between, outside, equals, non_finit
         ("{above: 1, tolerance: 1}", ["5:27: 'tolerance' belongs to 'equals'"]),
         (
             "{above: 1, reference_at_least: 1}",
-            ["5:27: 'reference_at_least' belongs to 'relative_to'"],
+            ["5:27: 'reference_at_least' belongs to 'relative_to' or 'difference_from'"],
         ),
         (
             "{missing: true, relative_to: baseline}",

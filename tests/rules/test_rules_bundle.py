@@ -74,7 +74,7 @@ overrides:
         "main.yaml:4:13: rule 'a': unknown key 'treshold'; did you mean 'threshold'?",
         "main.yaml:5:70: rule 'b': 'severity' cannot be 'hgh'; did you mean 'high'?",
         "main.yaml:6:46: rule 'c': '1 +' is not a number or an arithmetic expression",
-        "main.yaml:9:10: rule 'fin': no rule 'fin' to override; did you mean 'fine'?",
+        "main.yaml:9:10: rule 'fin': no rule 'fin'; did you mean 'fine'?",
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from post_training_toolkit.rules.message import MessageError, parse_message
 
-PLACEHOLDERS = "metric, ratio, reference, step, threshold, value, window"
+PLACEHOLDERS = "difference, metric, ratio, reference, step, threshold, value, window"
 
 
 @pytest.mark.parametrize(

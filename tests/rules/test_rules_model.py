@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from post_training_toolkit.rules.condition import AllOf, AnyOf, Comparison, MetricCondition, Not, Reference, StatisticChoice, Window, metric_conditions
+from post_training_toolkit.rules.condition import AllOf, AnyOf, Comparison, MetricCondition, Not, Reference, ReferenceStatistic, Relation, StatisticChoice, Window, metric_conditions
 from post_training_toolkit.rules.model import Citation, Gate, Rule, Status
 from post_training_toolkit.rules.problem import InvalidRulesError, Problem
 from post_training_toolkit.rules.severity import Severity
@@ -87,10 +87,11 @@ def test_conditions_keep_their_shape_and_order(load_rule: Callable[[str], Rule])
     assert loss.threshold.tolerance.evaluate({}) == 0.1
     assert margin.metric == "rewards/margins"
     assert margin.statistic == StatisticChoice("last", Window(1, 1))
-    assert margin.threshold.relative_to is Reference.RUNNING_BEST
+    assert margin.threshold.reference is Reference.RUNNING_BEST
+    assert margin.threshold.relation is Relation.RATIO
     assert margin.threshold.reference_at_least is not None
     assert margin.threshold.reference_at_least.evaluate({}) == 5.0
-    assert kl.threshold.relative_to == StatisticChoice("median", Window(9, 9))
+    assert kl.threshold.reference == ReferenceStatistic(StatisticChoice("median", Window(9, 9)))
     assert [bound.evaluate({}) for bound in kl.threshold.bounds] == [0.0, 1.0]
     assert gradient.threshold.comparison is Comparison.MISSING
     assert gradient.threshold.bounds == ()

@@ -87,7 +87,7 @@ def test_a_threshold_is_replaced_whole() -> None:
     condition = condition_of(rules["simple"])
     assert condition.threshold.comparison is Comparison.BELOW
     assert [bound.text for bound in condition.threshold.bounds] == ["2 * beta"]
-    assert condition.threshold.relative_to is None
+    assert condition.threshold.reference is None
     assert condition.threshold.reference_at_least is None
     assert condition.statistic.name == "mean"
     assert condition.statistic.window == Window(20, 20)
@@ -148,12 +148,13 @@ SHIPPED_HINT = " (shipped rules are known after extends: [pack:default])"
     [
         (
             "{id: simpel, reason: r, disable: true}",
-            "3:10: rule 'simpel': no rule 'simpel' to override; did you mean 'simple'?"
+            "3:10: rule 'simpel': no rule 'simpel'; did you mean 'simple'?"
             + SHIPPED_HINT,
         ),
         (
             "{id: simple, reason: r}",
-            "3:5: rule 'simple': changes nothing; give disable, severity, threshold or window",
+            "3:5: rule 'simple': changes nothing; give one of disable, severity, "
+            "threshold, window, for",
         ),
         (
             "{id: simple, reason: r, disable: true, severity: low}",
@@ -166,13 +167,14 @@ SHIPPED_HINT = " (shipped rules are known after extends: [pack:default])"
         ),
         (
             "{id: newest, reason: r, window: 5}",
-            "3:10: rule 'newest': looks at the last value only and has no window to change",
+            "3:10: rule 'newest': looks at 'last' and has no window to change",
         ),
         (
             "{id: simple, reason: r, threshold: {non_finite: true}}",
             "3:10: rule 'simple': compares the mean of a window, which is never non_finite",
         ),
-        ("{id: simple, severity: low}", "3:5: rule 'simple': key 'reason' is missing"),
+        ("{id: simple, severity: low}", "3:5: rule 'simple': key 'reason' is missing: Why, for "
+            "whoever reads it next year."),
         (
             "{id: simple, reason: '', severity: low}",
             "3:26: rule 'simple': 'reason': '' should be non-empty",
@@ -208,6 +210,5 @@ overrides:
   - {id: loss_spik, reason: r, disable: true}
 """
     assert problems_in(text) == [
-        "my.yaml:4:10: rule 'loss_spik': no rule 'loss_spik' to override; "
-        "did you mean 'loss_spike'?"
+        "my.yaml:4:10: rule 'loss_spik': no rule 'loss_spik'; did you mean 'loss_spike'?"
     ]

@@ -121,7 +121,9 @@ def test_a_shipped_threshold_uses_only_configuration_that_its_trainers_can_have(
 ) -> None:
     """A mistyped name in an expression would leave the rule silent in every run."""
     derived = {"initial_loss"} if rule.gate.trainers == {"dpo"} else set[str]()
-    known = {"beta", "examples_per_log", *derived}
+    # Arguments that every config class has, what follows from them, and the condition's own window.
+    every = {"max_grad_norm", "logging_steps", "examples_per_log", "window"}
+    known = {"beta", *every, *derived}
     for condition in metric_conditions(rule.condition):
         threshold = condition.threshold
         for expression in (*threshold.bounds, threshold.tolerance, threshold.reference_at_least):

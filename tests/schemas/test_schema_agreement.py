@@ -11,7 +11,7 @@ import pytest
 from post_training_toolkit.engine.event import InsightClosed, InsightFired
 from post_training_toolkit.engine.statistics.registry import STATISTICS
 from post_training_toolkit.rules.message import BUILT_IN_PLACEHOLDERS
-from post_training_toolkit.rules.condition import Comparison, Reference
+from post_training_toolkit.rules.condition import Comparison, Reference, Relation
 from post_training_toolkit.rules.model import Citation, Status
 from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.severity import Severity
@@ -43,17 +43,17 @@ def test_severities(name: str) -> None:
 
 
 def test_comparisons() -> None:
-    extras = {"tolerance", "relative_to", "reference_at_least"}
+    extras = {"tolerance", "reference_at_least", *Relation}
     assert set(PARTS["threshold"]["properties"]) - extras == set(Comparison)
     assert all(str(comparison) in PARTS["threshold"]["description"] for comparison in Comparison)
 
 
 def test_references() -> None:
-    assert PARTS["threshold"]["properties"]["relative_to"]["then"]["enum"] == list(Reference)
+    assert PARTS["reference"]["then"]["enum"] == list(Reference)
 
 
 def test_statistics() -> None:
-    assert set(PARTS["statistic"]["enum"]) == set(STATISTICS)
+    assert set(PARTS["statistic_name"]["else"]["enum"]) == {*STATISTICS, "age"}
 
 
 def test_statuses() -> None:

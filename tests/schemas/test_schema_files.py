@@ -19,11 +19,11 @@ KEYWORDS = {
     *("properties", "required", "additionalProperties", "minProperties"),
     *("items", "minItems", "maxItems", "minLength", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
-    *("oneOf", "anyOf", "if", "then"),
+    *("oneOf", "anyOf", "if", "then", "else"),
 }
 MAPPINGS_OF_SCHEMAS = {"properties", "$defs"}
 LISTS_OF_SCHEMAS = {"oneOf", "anyOf"}
-SCHEMAS = {"items", "additionalProperties", "if", "then"}
+SCHEMAS = {"items", "additionalProperties", "if", "then", "else"}
 
 
 def parts_of(schema: Any) -> Iterator[dict[str, Any]]:
