@@ -54,7 +54,7 @@ class Detectors:
             patterns = " or ".join(fan_out.patterns)
             if not fan_out.captures:
                 notes.append(NotRun(fan_out.rule.id, f"no metric like {patterns} was logged"))
-            elif fan_out.is_full:
+            elif fan_out.has_left_out:
                 reason = (
                     f"more than {MAX_CAPTURES} metrics like {patterns}; the others are not watched"
                 )

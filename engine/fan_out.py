@@ -16,19 +16,16 @@ MAX_CAPTURES = 100
 class FanOut:
     """Follows which metrics a rule's globs match.
 
-    ``captures`` holds what its ``*`` has stood for so far, in the order of appearance.
+    ``captures`` holds what its ``*`` has stood for so far, in the order of appearance;
+    ``has_left_out`` says whether there were more than it can hold.
     """
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.captures: dict[str, None] = {}
+        self.has_left_out = False
         self.patterns = tuple(metric for metric in rule.metrics if "*" in metric)
         self._expressions = [_expression(pattern) for pattern in self.patterns]
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no further detector is made."""
-        return len(self.captures) >= MAX_CAPTURES
 
     def take(self, metrics: Iterable[str]) -> list[tuple[str, Rule]]:
         """Return (capture, rule without globs) for every capture that is new among the metrics."""
@@ -36,9 +33,13 @@ class FanOut:
         for metric in metrics:
             for expression in self._expressions:
                 match = expression.fullmatch(metric)
-                if match and match[1] not in self.captures and not self.is_full:
-                    self.captures[match[1]] = None
-                    made.append((match[1], bind_rule(self.rule, match[1])))
+                if match is None or match[1] in self.captures:
+                    continue
+                if len(self.captures) >= MAX_CAPTURES:
+                    self.has_left_out = True
+                    continue
+                self.captures[match[1]] = None
+                made.append((match[1], bind_rule(self.rule, match[1])))
         return made
 
 

@@ -63,10 +63,11 @@ def _choose(condition: Condition, label: str | None) -> MetricCondition:
     if not comparisons:
         raise AdjustmentError("has no condition that could be changed")
     if len(comparisons) > 1:
-        ways = f"say which with label ({', '.join(labels)})" if labels else "none has a label"
+        ways = "none has a label to name it by, so write your own instead"
+        if labels:
+            ways = f"say which with label ({', '.join(labels)})"
         raise AdjustmentError(
-            f"has several conditions, so a threshold or window is ambiguous; {ways}, "
-            "or disable it and write your own rule instead"
+            f"has several conditions, so a threshold or window is ambiguous; {ways}"
         )
     return comparisons[0]
 

@@ -30,6 +30,7 @@ from post_training_toolkit.rules.model import (
 from post_training_toolkit.rules.severity import Severity
 
 _CONDITION_KEYS = frozenset({"metric", "all", "any", "not"})
+_SELECTION_KEYS = ("ids", "tags", "severities")
 _OVERRIDE_KEYS = ("disable", "severity", "threshold", "window", "for")
 
 Built = TypeVar("Built")
@@ -62,6 +63,8 @@ class RuleBuilder:
         data = self._document.data.get(key)
         if data is None or (key,) in self._broken:
             return None
+        if not set(_SELECTION_KEYS) & data.keys():
+            self._report((key,), f"picks no rule; give one of {', '.join(_SELECTION_KEYS)}")
         return Selection(
             ids=frozenset(data.get("ids", ())),
             tags=frozenset(data.get("tags", ())),

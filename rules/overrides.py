@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from post_training_toolkit.rules.adjust import adjust_condition
 from post_training_toolkit.rules.model import Override, Rule
+from post_training_toolkit.rules.severity import Severity
 
 
 def apply_override(rule: Rule, override: Override) -> Rule | None:
@@ -16,7 +17,7 @@ def apply_override(rule: Rule, override: Override) -> Rule | None:
     if override.disable:
         return None
     if override.severity is not None:
-        rule = replace(rule, severity=override.severity)
+        rule = _with_severity(rule, override.severity)
     if override.required_observations is not None:
         rule = replace(rule, required_observations=override.required_observations)
     if override.threshold is None and override.window is None:
@@ -25,3 +26,11 @@ def apply_override(rule: Rule, override: Override) -> Rule | None:
         rule.condition, override.label, override.threshold, override.window
     )
     return replace(rule, condition=condition)
+
+
+def _with_severity(rule: Rule, severity: Severity) -> Rule:
+    """Return the rule with a severity, below which its second level does not stay behind."""
+    escalation = rule.escalation
+    if escalation is not None and escalation.severity.rank < severity.rank:
+        escalation = replace(escalation, severity=severity)
+    return replace(rule, severity=severity, escalation=escalation)

@@ -102,7 +102,10 @@ class Correlation(Bivariate):
         x, y = self._largest
         error = _ROUNDING * (self._slides + self._window_size) * self._window_size
         of_x, of_y, _ = self._moments()
-        doubt_x, doubt_y = error * x * x, error * y * y
+        # The definition rounds its means at the level of the window.
+        level_x, level_y = (_ROUNDING * abs(origin) for origin in self._origin)
+        doubt_x = error * x * x + self._window_size * level_x * level_x
+        doubt_y = error * y * y + self._window_size * level_y * level_y
         # Twice, so that the definition's own rounding is covered too.
         if not (of_x > 2 * doubt_x and of_y > 2 * doubt_y):
             return 2.0

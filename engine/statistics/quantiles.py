@@ -30,8 +30,12 @@ class Quantile(WindowStatistic):
         self._quantile.update(x)
 
     def get(self) -> float | None:
-        """Return the value, or None before the window is full."""
-        return self._quantile.get() if len(self._values) == self._window_size else None
+        """Return the value, or None before the window is full or where it is no finite number."""
+        if len(self._values) < self._window_size:
+            return None
+        value = self._quantile.get()
+        # x - x is 0 for finite numbers only.
+        return value if value is not None and value - value == 0.0 else None
 
     def _define(self) -> float | None:
         return self._quantile.get()

@@ -6,7 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
-from post_training_toolkit.rules.condition import AllOf, AnyOf, Comparison, MetricCondition, Not, Reference, ReferenceStatistic, Relation, StatisticChoice, Window, metric_conditions
+from post_training_toolkit.rules.condition import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    MetricCondition,
+    Not,
+    Reference,
+    ReferenceStatistic,
+    Relation,
+    StatisticChoice,
+    Window,
+    metric_conditions,
+)
 from post_training_toolkit.rules.model import Citation, Gate, Rule, Status
 from post_training_toolkit.rules.problem import InvalidRulesError, Problem
 from post_training_toolkit.rules.severity import Severity

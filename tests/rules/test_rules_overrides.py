@@ -148,8 +148,7 @@ SHIPPED_HINT = " (shipped rules are known after extends: [pack:default])"
     [
         (
             "{id: simpel, reason: r, disable: true}",
-            "3:10: rule 'simpel': no rule 'simpel'; did you mean 'simple'?"
-            + SHIPPED_HINT,
+            "3:10: rule 'simpel': no rule 'simpel'; did you mean 'simple'?" + SHIPPED_HINT,
         ),
         (
             "{id: simple, reason: r}",
@@ -163,7 +162,7 @@ SHIPPED_HINT = " (shipped rules are known after extends: [pack:default])"
         (
             "{id: joined, reason: r, threshold: {above: 2}}",
             "3:10: rule 'joined': has several conditions, so a threshold or window is ambiguous; "
-            "disable it and write your own rule instead",
+            "none has a label to name it by, so write your own instead",
         ),
         (
             "{id: newest, reason: r, window: 5}",
@@ -173,8 +172,10 @@ SHIPPED_HINT = " (shipped rules are known after extends: [pack:default])"
             "{id: simple, reason: r, threshold: {non_finite: true}}",
             "3:10: rule 'simple': compares the mean of a window, which is never non_finite",
         ),
-        ("{id: simple, severity: low}", "3:5: rule 'simple': key 'reason' is missing: Why, for "
-            "whoever reads it next year."),
+        (
+            "{id: simple, severity: low}",
+            "3:5: rule 'simple': key 'reason' is missing: Why, for whoever reads it next year.",
+        ),
         (
             "{id: simple, reason: '', severity: low}",
             "3:26: rule 'simple': 'reason': '' should be non-empty",

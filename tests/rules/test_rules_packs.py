@@ -124,10 +124,12 @@ def test_a_shipped_threshold_uses_only_configuration_that_its_trainers_can_have(
     # Arguments that every config class has, what follows from them, and the condition's own window.
     every = {"max_grad_norm", "logging_steps", "examples_per_log", "window"}
     known = {"beta", *every, *derived}
-    for condition in metric_conditions(rule.condition):
-        threshold = condition.threshold
-        for expression in (*threshold.bounds, threshold.tolerance, threshold.reference_at_least):
-            assert expression is None or expression.names <= known
+    second = metric_conditions(rule.escalation.condition) if rule.escalation else ()
+    for condition in (*metric_conditions(rule.condition), *second):
+        counted = condition.statistic.holds
+        for each in (condition.threshold, *([counted] if counted else [])):
+            for expression in (*each.bounds, each.tolerance, each.reference_at_least):
+                assert expression is None or expression.names <= known
 
 
 def test_what_the_packs_compare_with_is_derived_for_an_ordinary_run() -> None:

@@ -20,11 +20,17 @@ import pytest
         ("version: 1\nrule: []", ["my.yaml:2:1: unknown key 'rule'; did you mean 'rules'?"]),
         (
             "version: 1\n? ''\n: 2",
-            ["my.yaml:2:3: unknown key ''; there are extends, ignore, overrides, rules, select, version"],
+            [
+                "my.yaml:2:3: unknown key ''; "
+                "there are extends, ignore, overrides, rules, select, version"
+            ],
         ),
         (
             "version: 1\n7: 2",
-            ["my.yaml:2:1: unknown key '7'; there are extends, ignore, overrides, rules, select, version"],
+            [
+                "my.yaml:2:1: unknown key '7'; "
+                "there are extends, ignore, overrides, rules, select, version"
+            ],
         ),
         ("version: 1\nrules:", ["my.yaml:2:7: 'rules' must be a list, not empty"]),
         (

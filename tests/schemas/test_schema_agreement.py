@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
-from post_training_toolkit.engine.event import InsightClosed, InsightFired
+from post_training_toolkit.engine.event import (
+    InsightClosed,
+    InsightEscalated,
+    InsightFired,
+    InsightFolded,
+)
 from post_training_toolkit.engine.statistics.registry import STATISTICS
+from post_training_toolkit.rules.condition import Comparison, Reference, Relation, WholeRun
 from post_training_toolkit.rules.message import BUILT_IN_PLACEHOLDERS
-from post_training_toolkit.rules.condition import Comparison, Reference, Relation
-from post_training_toolkit.rules.model import Citation, Status
+from post_training_toolkit.rules.model import Citation, LearningRatePhase, Status
 from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.schemas import SCHEMA_NAMES, load_schema
@@ -95,10 +100,26 @@ def test_origins_of_a_threshold() -> None:
     )
 
 
-def test_insight_lines_hold_the_fields_of_the_events() -> None:
-    fired = {field.name for field in fields(InsightFired)}
-    closed = {field.name for field in fields(InsightClosed)} - {"resolved"}
-    assert set(INSIGHT["fired"]["required"]) == set(INSIGHT["fired"]["properties"])
-    assert set(INSIGHT["fired"]["properties"]) == {"event", *fired}
-    assert set(INSIGHT["closed"]["required"]) == set(INSIGHT["closed"]["properties"])
-    assert set(INSIGHT["closed"]["properties"]) == {"event", *closed}
+@pytest.mark.parametrize(
+    ("part", "event"),
+    [
+        ("fired", InsightFired),
+        ("escalated", InsightEscalated),
+        ("folded", InsightFolded),
+        ("closed", InsightClosed),
+    ],
+)
+def test_insight_lines_hold_the_fields_of_the_events(part: str, event: type[Any]) -> None:
+    # Whether an episode was resolved is told by the name of the event.
+    told = {field.name for field in fields(event)} - {"resolved"}
+    assert set(INSIGHT[part]["required"]) == set(INSIGHT[part]["properties"])
+    assert set(INSIGHT[part]["properties"]) == {"event", *told}
+
+
+def test_learning_rate_phases() -> None:
+    phases = PARTS["rule"]["properties"]["learning_rate_phase"]["items"]["enum"]
+    assert phases == list(LearningRatePhase)
+
+
+def test_the_whole_run_as_a_window() -> None:
+    assert PARTS["window"]["then"]["enum"] == list(WholeRun)
