@@ -15,8 +15,8 @@ from post_training_toolkit.engine.condition import (
 from post_training_toolkit.engine.door import Row, admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import InsightFired
-from post_training_toolkit.engine.limits import limits_of
 from post_training_toolkit.engine.history import History
+from post_training_toolkit.engine.limits import limits_of
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.engine.statistics.last import Last
 from post_training_toolkit.engine.value_check import ValueCheck
