@@ -71,8 +71,7 @@ class ChangeDetector(Univariate[float], abc.ABC):
         if not math.isfinite(distance):
             distance = math.copysign(_CLIP, distance) if distance == distance else 0.0
         self._recent.append(max(-1e6, min(distance, 1e6)))
-        fed = max(-_CLIP, min(distance / self._deflation, _CLIP))
-        if self._changed(self._sign * fed):
+        if self._feed(distance):
             self._news_left = _RECENT
         self._value = 0.0
         if self._news_left:
@@ -101,6 +100,14 @@ class ChangeDetector(Univariate[float], abc.ABC):
         r = _autocorrelation(self._baseline)
         self._deflation = math.sqrt((1 + r) / (1 - r))
         self._value = 0.0
+        # So that the detector knows the level that the observations to come may leave.
+        for x in self._baseline:
+            self._feed((x - self._center) / self._spread)
+
+    def _feed(self, distance: float) -> bool:
+        """Hand a distance to the detector, clipped; return whether it reports a change."""
+        clipped = max(-_CLIP, min(distance / self._deflation, _CLIP))
+        return self._changed(self._sign * clipped)
 
     @abc.abstractmethod
     def _new_detector(self) -> Any:
@@ -116,8 +123,8 @@ class PageHinkley(ChangeDetector):
 
     The test adds up what the distances exceed ``delta`` by and reports when the sum has risen by
     ``threshold``. With the defaults 0.5 and 15 and a baseline of 40, noise of autocorrelation 0,
-    0.5 and 0.8 raises an alarm in 1, 3 and 11 % of runs of 400 logs, and a shift by two standard
-    deviations is found in 100, 94 and 67 % of them, after 9, 19 and 26 logs (simulated 300 times).
+    0.5 and 0.8 raises an alarm in 1, 6 and 13 % of runs of 400 logs, and a shift by two standard
+    deviations is found in 100, 97 and 70 % of them, after 10, 17 and 22 logs (simulated 300 times).
 
     >>> detector = PageHinkley(20)
     >>> for k in range(60):
@@ -156,9 +163,10 @@ class Adwin(ChangeDetector):
     """The level differs between two parts of the recent past, by river's ADWIN.
 
     Distances are squashed to 0..1 by the logistic function, which is what ADWIN's bound asks for,
-    and every observation is tested. ``delta`` is the significance. Slower than Page-Hinkley and
-    made for fractions: on noise of autocorrelation 0, 0.5 and 0.8 an alarm in 0, 0 and 11 % of
-    runs of 400 logs (own simulation).
+    and every observation is tested. ``delta`` is the significance. Slower than Page-Hinkley
+    and quieter: on noise of autocorrelation 0, 0.5 and 0.8 an alarm in 0, 0 and 1 % of runs of 400
+    logs, and a shift by two standard deviations found in 100, 100 and 99 % of them, after 43, 50
+    and 62 logs (simulated 300 times).
     """
 
     def __init__(self, window_size: int, direction: Direction = "up", delta: float = 0.002) -> None:

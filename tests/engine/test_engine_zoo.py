@@ -47,12 +47,25 @@ FOUND = {
     "dpo-label-flip": "margin_collapse",
     "dpo-label-noise": "dpo_loss_random",
     "dpo-lr-high": "policy_drift",
+    "dpo-lr-jump": "loss_divergence",
     "dpo-lr-tiny": "dpo_loss_random",
+    "dpo-memorise": "eval_loss_rises",
     "dpo-nan-filtered": "nan_hidden_by_filter",
     "dpo-same-pairs": "dpo_loss_random",
+    "grpo-constant-reward": "reward_no_signal",
+    "grpo-entropy-collapse": "entropy_collapse",
+    "grpo-kl": "kl_explosion",
+    "grpo-reward-nan": "rewards_missing",
+    "grpo-reward-negated": "reward_falls",
+    "kto-all-desirable": "kto_label_missing",
+    "reward-overfit": "eval_loss_rises",
+    "rloo-constant-reward": "reward_no_signal",
+    "rloo-kl": "entropy_collapse",
+    "rloo-lr-high": "completions_truncated",
     "sft-bad-batches": "loss_spike",
     "sft-nan-grad": "nan_hidden_by_filter",
     "sft-nan-log10": "nan_hidden_by_filter",
+    "sft-overfit": "eval_loss_rises",
 }
 
 
@@ -119,17 +132,14 @@ def _alarms(folder: Path) -> list[InsightFired]:
 
 
 HEALTHY = [folder for folder in RUNS if _labels(folder).healthy]
-FAULTY = [
-    folder
-    for folder in RUNS
-    if not _labels(folder).healthy and _labels(folder).run.trainer in ("dpo", "sft")
-]
+FAULTY = [folder for folder in RUNS if not _labels(folder).healthy]
 
 
 def test_the_zoo_is_whole() -> None:
     names = {folder.name for folder in RUNS}
     assert set(FOUND) <= names
-    assert {_labels(folder).run.trainer for folder in HEALTHY} >= {"dpo", "sft", "grpo", "ppo"}
+    trainers = {"cpo", "dpo", "grpo", "kto", "orpo", "ppo", "reward", "rloo", "sft"}
+    assert {_labels(folder).run.trainer for folder in HEALTHY} == trainers
 
 
 @pytest.mark.parametrize("folder", HEALTHY, ids=lambda folder: folder.name)
