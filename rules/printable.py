@@ -6,8 +6,8 @@ from __future__ import annotations
 def printable(text: str) -> str:
     r"""Escape control characters, line ends and halves of surrogate pairs.
 
-    >>> printable("a\x1b[31m\n\u00fc")
-    'a\\x1b[31m\\n\u00fc'
+    >>> print(printable("a\x1b[31m\nb"))
+    a\x1b[31m\nb
     """
     if text.isprintable():
         return text

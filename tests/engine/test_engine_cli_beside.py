@@ -53,7 +53,7 @@ def test_the_packs_can_be_checked_by_their_path() -> None:
     folder = Path(__file__).parent.parent.parent / "rules" / "packs"
     result = CliRunner().invoke(main, ["validate", "--strict", str(folder)])
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.startswith("9 rules in 2 files valid")
+    assert result.stderr.startswith("24 rules in 4 files valid")
 
 
 @pytest.mark.parametrize(("inside", "guess"), [(True, "; did you mean {0}/ptt?\n"), (False, "\n")])

@@ -236,8 +236,8 @@ def test_an_unknown_option_is_wrong_usage() -> None:
 @pytest.mark.parametrize(
     ("arguments", "example"),
     [
-        (["--help"], "  ptt-rules validate my_rules.yaml"),
-        (["-h"], "  ptt-rules replay my_run/"),
+        (["--help"], "  ptt-rules validate team_rules/ --strict"),
+        (["-h"], "  ptt-rules replay trainer_state.json"),
         (["validate", "--help"], "  ptt-rules validate team_rules/ more_rules.yaml --strict"),
         (["replay", "-h"], "  ptt-rules replay my_run/ptt"),
         (["list", "-h"], "  ptt-rules list --trainer dpo"),
@@ -258,7 +258,7 @@ def test_every_help_text_has_an_example_on_a_line_of_its_own(
 
 def test_the_help_states_every_exit_code() -> None:
     lines = CliRunner().invoke(main, ["--help"]).stdout.splitlines()
-    start = next(index for index, line in enumerate(lines) if "Exit codes:" in line)
+    start = next(index for index, line in enumerate(lines) if "Exit codes" in line)
     assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["0", "1", "2", "3"]
 
 
