@@ -104,12 +104,14 @@ class Correlation(Bivariate):
         of_x, of_y, _ = self._moments()
         # The definition rounds its means at the level of the window.
         level_x, level_y = (_ROUNDING * abs(origin) for origin in self._origin)
-        doubt_x = error * x * x + self._window_size * level_x * level_x
-        doubt_y = error * y * y + self._window_size * level_y * level_y
+        # Squares of the smallest numbers have no digits left.
+        doubt_x = error * x * x + self._window_size * level_x * level_x + sys.float_info.min
+        doubt_y = error * y * y + self._window_size * level_y * level_y + sys.float_info.min
         # Twice, so that the definition's own rounding is covered too.
         if not (of_x > 2 * doubt_x and of_y > 2 * doubt_y):
             return 2.0
-        return min(2.0, doubt_x / of_x + doubt_y / of_y + error * x * y / math.sqrt(of_x * of_y))
+        doubt = error * (x / math.sqrt(of_x)) * (y / math.sqrt(of_y))
+        return min(2.0, doubt_x / of_x + doubt_y / of_y + doubt)
 
     def _moments(self) -> tuple[float, float, float]:
         x, y, xx, yy, xy = self._sums

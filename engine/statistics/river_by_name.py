@@ -84,7 +84,7 @@ def _build(name: str, arguments: Mapping[str, Any]) -> Any:
     chosen = getattr(stats, short, None) if short in stats.__all__ else None
     if chosen is None:
         raise StatisticError(f"river.stats has no {short!r}{did_you_mean(short, known)}")
-    if issubclass(chosen, Bivariate):
+    if _is_a(chosen, Bivariate):
         raise StatisticError(f"{name} looks at two metrics; use 'correlation' for that")
     if short not in known:
         raise StatisticError(f"{name} is no statistic of one metric")
@@ -99,8 +99,12 @@ def _build(name: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _is_univariate(kind: Any) -> bool:
-    is_class = inspect.isclass(kind) and issubclass(kind, Univariate)
-    return is_class and not inspect.isabstract(kind)
+    return _is_a(kind, Univariate) and not inspect.isabstract(kind)
+
+
+def _is_a(kind: Any, base: type) -> bool:
+    # Among the names of river.stats there is a module.
+    return inspect.isclass(kind) and issubclass(kind, base)
 
 
 def _required_arguments(kind: Any) -> set[str]:

@@ -14,7 +14,7 @@ _ROUNDING = 4 * sys.float_info.epsilon
 # How many windows pass before the sums are computed anew: an error of a few thousand roundings is
 # nothing, and the cost of it is spread over so many updates.
 _SLIDES = 16
-# A value so many times larger than all others leaves nothing of them in a sum when it is taken out.
+# A value so many times larger than the others takes their digits with it when it is taken out.
 _SPIKE = 1e3
 
 
@@ -33,6 +33,8 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         super().__init__(window_size)
         self._origin = 0.0
         self._largest = 0.0
+        # What a newcomer must exceed a thousand times to be a spike.
+        self._usual = 0.0
         self._slides_left = 0
 
     def update(self, x: float) -> None:
@@ -52,9 +54,10 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         self._slide(old, new)
 
     def _meet_larger(self, size: float) -> None:
-        if size > _SPIKE * self._largest:
+        if size > _SPIKE * self._usual:
             # The sums are computed anew by the update that takes the spike out.
             self._slides_left = self._window_size - 1
+            self._usual = size
         self._largest = size
         self._set_error()
 
@@ -69,13 +72,15 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         self._origin = min(values, key=abs)
         deviations = [x - self._origin for x in values]
         sizes = [abs(deviation) for deviation in deviations]
-        self._largest = max(sizes)
+        self._largest = self._usual = max(sizes)
         self._set_error()
         self._slides_left = _SLIDES * self._window_size
-        typical = math.fsum(min(size, 1e300) for size in sizes) - min(self._largest, 1e300)
-        if self._largest * self._window_size > _SPIKE * typical:
-            newest_spike = self._window_size - 1 - sizes[::-1].index(self._largest)
-            self._slides_left = newest_spike
+        limit = _SPIKE * sorted(sizes)[self._window_size // 2]
+        if self._largest > limit:
+            # Until the newest of the spikes leaves. They cost at most two passes a window: the
+            # next to be waited for has come in since.
+            newest = next(k for k, size in enumerate(reversed(sizes)) if size > limit)
+            self._slides_left = self._window_size - 1 - newest
         self._sum_up(deviations)
 
     @abc.abstractmethod

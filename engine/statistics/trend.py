@@ -74,7 +74,7 @@ class Trend(RunningSumStatistic):
         means = [each / self._length for each in self._sums]
         slope, residual = _line(means)
         # A residual within rounding of the means is not to be trusted; the definition is.
-        if residual > 1e6 * self._mean_error:
+        if math.inf > residual > 1e6 * self._mean_error:
             return _t_value_of(slope, residual)
         return self.recompute()
 
