@@ -23,6 +23,25 @@ _log = structlog.wrap_logger(
 )
 
 
+def raised_by(
+    action: Callable[Parameters, object], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> BaseException | None:
+    """Return what an action raised, panics of native code included, or None if it ended well.
+
+    KeyboardInterrupt, SystemExit and GeneratorExit pass through: they are not failures.
+
+    >>> raised_by(int, "one")
+    ValueError("invalid literal for int() with base 10: 'one'")
+    """
+    try:
+        action(*args, **kwargs)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - native panics are no Exception
+        return error
+    return None
+
+
 @dataclass(slots=True)
 class Failure:
     """A part of the toolkit that failed: what was raised first, and how often it failed."""
@@ -89,13 +108,11 @@ class Containment:
         """
         remaining = iter(parts)
         while True:
-            try:
-                return work(remaining, *args, **kwargs)
-            except (KeyboardInterrupt, SystemExit, GeneratorExit):
-                raise
-            except BaseException as error:  # noqa: BLE001 - native panics are no Exception
-                failed = parts[len(parts) - length_hint(remaining) - 1]
-                self._record(name(failed), error)
+            error = raised_by(work, remaining, *args, **kwargs)
+            if error is None:
+                return
+            failed = parts[len(parts) - length_hint(remaining) - 1]
+            self._record(name(failed), error)
 
     def _record(self, part: str, error: BaseException) -> None:
         if part in self.failures:

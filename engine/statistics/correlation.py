@@ -108,7 +108,7 @@ class Correlation(Bivariate):
         doubt_x = error * x * x + self._window_size * level_x * level_x + sys.float_info.min
         doubt_y = error * y * y + self._window_size * level_y * level_y + sys.float_info.min
         # Twice, so that the definition's own rounding is covered too.
-        if not (of_x > 2 * doubt_x and of_y > 2 * doubt_y):
+        if not (math.inf > of_x > 2 * doubt_x and math.inf > of_y > 2 * doubt_y):
             return 2.0
         doubt = error * (x / math.sqrt(of_x)) * (y / math.sqrt(of_y))
         return min(2.0, doubt_x / of_x + doubt_y / of_y + doubt)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import math
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +11,12 @@ from typing import Any
 from river import stats
 from river.stats.base import Bivariate, Univariate
 
+from post_training_toolkit.engine.containment import raised_by
 from post_training_toolkit.engine.statistics.cumulative import RiverStatistic
 from post_training_toolkit.engine.statistics.window import WindowStatistic
 from post_training_toolkit.rules.suggestion import did_you_mean
 
 PREFIX = "river.stats."
-# What river's constructors and statistics raise for arguments and values that they cannot take.
-_REFUSED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # Enough to fill small windows, with a flat stretch, which is where statistics divide by zero.
 _PROBE = (0.5, -1.0, 2.0, 0.0, 3.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 8.0, -2.5, 0.25, 1.0, 1e6)
 
@@ -62,10 +60,13 @@ def build_river_statistic(
     >>> build_river_statistic("river.stats.Skew", 20, {}).window_size
     20
     """
-    statistic = _build(name, arguments)
-    wrong = _what_is_wrong(statistic)
-    if wrong is not None:
-        raise StatisticError(f"{name} cannot be used in a rule: {wrong}")
+    chosen = _choose(name, arguments)
+    error = raised_by(_try_out, chosen, arguments)
+    if isinstance(error, StatisticError):
+        raise StatisticError(f"{name} cannot be used in a rule: {error}")
+    if error is not None:
+        raise StatisticError(f"{name} does not work with its arguments: {error}")
+    statistic = chosen(**arguments)
     return RiverStatistic(statistic) if window_size is None else RiverWindow(window_size, statistic)
 
 
@@ -78,7 +79,7 @@ def usable_names() -> list[str]:
     )
 
 
-def _build(name: str, arguments: Mapping[str, Any]) -> Any:
+def _choose(name: str, arguments: Mapping[str, Any]) -> Any:
     short = name.removeprefix(PREFIX)
     known = [each for each in stats.__all__ if _is_univariate(getattr(stats, each))]
     chosen = getattr(stats, short, None) if short in stats.__all__ else None
@@ -92,10 +93,7 @@ def _build(name: str, arguments: Mapping[str, Any]) -> Any:
     if missing:
         example = f"{{name: {name}, arguments: {{{min(missing)}: ...}}}}"
         raise StatisticError(f"{name} needs {', '.join(sorted(missing))}; write {example}")
-    try:
-        return chosen(**arguments)
-    except _REFUSED as error:
-        raise StatisticError(f"{name} cannot be built from its arguments: {error}") from None
+    return chosen
 
 
 def _is_univariate(kind: Any) -> bool:
@@ -116,23 +114,19 @@ def _required_arguments(kind: Any) -> set[str]:
     }
 
 
-def _what_is_wrong(statistic: Any) -> str | None:
-    """Feed a copy of a statistic a short stream; return what speaks against it."""
+def _try_out(chosen: Any, arguments: Mapping[str, Any]) -> None:
+    """Feed a statistic a short stream; raises what speaks against it."""
+    statistic = chosen(**arguments)
     try:
         probe = pickle.loads(pickle.dumps(copy.deepcopy(statistic)))  # noqa: S301 - our own bytes
     except (AttributeError, TypeError, ValueError, pickle.PickleError) as error:
-        return f"it cannot be copied and kept ({error})"
+        raise StatisticError(f"it cannot be copied and kept ({error})") from None
     for x in _PROBE:
         try:
             probe.update(x)
             value = probe.get()
         except (ArithmeticError, ValueError):
             continue
-        except _REFUSED as error:
-            return f"it does not take numbers ({type(error).__name__}: {error})"
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if value is not None and not is_number:
-            return f"its value is no number but {type(value).__name__}"
-        if is_number and math.isnan(value):
-            continue
-    return None
+            raise StatisticError(f"its value is no number but {type(value).__name__}")

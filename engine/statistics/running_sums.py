@@ -75,7 +75,7 @@ class RunningSumStatistic(WindowStatistic, abc.ABC):
         self._largest = self._usual = max(sizes)
         self._set_error()
         self._slides_left = _SLIDES * self._window_size
-        limit = _SPIKE * sorted(sizes)[self._window_size // 2]
+        limit = _SPIKE * sorted(sizes)[(self._window_size - 1) // 2]
         if self._largest > limit:
             # Until the newest of the spikes leaves. They cost at most two passes a window: the
             # next to be waited for has come in since.

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from operator import mul
 
 from post_training_toolkit.engine.statistics.running_sums import RunningSumStatistic, careful_sum
 
 _BLOCKS = 8
+# The distances of the blocks from the middle one, and the sum of their squares.
+_PLACES = [k - (_BLOCKS - 1) / 2 for k in range(_BLOCKS)]
+_SQUARES = _BLOCKS * (_BLOCKS * _BLOCKS - 1) / 12
 # So that the middle of a residual that is zero does not make everything infinitely sure.
 _SMALLEST_RESIDUAL = 1e-12
+# A million times this is the smallest residual whose square has all its digits.
+_SMALLEST_ERROR = 1e-150
 
 
 class Trend(RunningSumStatistic):
@@ -71,15 +77,25 @@ class Trend(RunningSumStatistic):
         """Return the value, or None before the window is full or where it is undefined."""
         if len(self._values) < self._window_size:
             return None
-        means = [each / self._length for each in self._sums]
-        slope, residual = _line(means)
+        slope, residual = self._quick_line()
         # A residual within rounding of the means is not to be trusted; the definition is.
         if math.inf > residual > 1e6 * self._mean_error:
             return _t_value_of(slope, residual)
         return self.recompute()
 
+    def _quick_line(self) -> tuple[float, float]:
+        """Return what ``_line`` does, but for rounding, in half the time."""
+        sums = self._sums
+        middle = sum(sums) / _BLOCKS
+        slope = sum(map(mul, _PLACES, sums)) / _SQUARES
+        residuals = [
+            each - middle - slope * place for place, each in zip(_PLACES, sums, strict=True)
+        ]
+        residual = math.sqrt(sum([each * each for each in residuals]))
+        return slope / self._length, residual / self._length
+
     def _bound(self, deviation_error: float) -> float:
-        self._mean_error = _BLOCKS * (deviation_error + 4e-16 * abs(self._origin))
+        self._mean_error = _BLOCKS * (deviation_error + 4e-16 * abs(self._origin)) + _SMALLEST_ERROR
         # Slope and residual are off by a few errors of a mean, and the residual is a million.
         return 1e-4
 
@@ -94,7 +110,7 @@ def _t_value_of(slope: float, residual: float) -> float | None:
         return None
     if slope == 0.0:
         return None if residual == 0.0 else 0.0
-    spread = math.sqrt((_BLOCKS - 2) * (_BLOCKS * (_BLOCKS * _BLOCKS - 1) / 12))
+    spread = math.sqrt((_BLOCKS - 2) * _SQUARES)
     return spread * slope / max(residual, _SMALLEST_RESIDUAL * abs(slope))
 
 
@@ -103,12 +119,11 @@ def _line(means: list[float]) -> tuple[float, float]:
 
     Both are NaN where sums of huge means leave the range of floats.
     """
-    middle = (_BLOCKS - 1) / 2
-    squares = _BLOCKS * (_BLOCKS * _BLOCKS - 1) / 12
     try:
         level = math.fsum(means) / _BLOCKS
-        slope = math.fsum((k - middle) * (mean - level) for k, mean in enumerate(means)) / squares
-        residuals = [mean - level - slope * (k - middle) for k, mean in enumerate(means)]
+        pairs = list(zip(_PLACES, means, strict=True))
+        slope = math.fsum(place * (mean - level) for place, mean in pairs) / _SQUARES
+        residuals = [mean - level - slope * place for place, mean in pairs]
         return slope, math.sqrt(math.fsum(each * each for each in residuals))
     except (OverflowError, ValueError):
         return math.nan, math.nan

@@ -264,7 +264,7 @@ def test_a_statistic_of_river_takes_arguments(story: Story) -> None:
         ("river.stats.RollingMax", "river.stats.RollingMax needs window_size; write "),
         (
             "{name: river.stats.EWMean, arguments: {fading: 1}}",
-            "river.stats.EWMean cannot be built from its arguments: ",
+            "river.stats.EWMean does not work with its arguments: ",
         ),
     ],
 )
