@@ -22,7 +22,7 @@ from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.suggestion import did_you_mean, guess
 
 LABELS = "run.yaml"
-_LOGS = ("log.jsonl", METRICS)
+_LOGS = ("log.jsonl", "log.jsonl.gz", METRICS)
 # What the trainers take where a run does not say; rules that count examples need them.
 _USUAL = {"gradient_accumulation_steps": 1, "world_size": 1, "logging_steps": 1, "fp16": False}
 _NEEDED = ("trainer", "fault", "onset_step", "expected")
@@ -93,7 +93,7 @@ def read_labelled_run(folder: Path) -> LabelledRun:
     labels, given = reader.labels(), reader.given()
     log = next((folder / name for name in _LOGS if (folder / name).exists()), None)
     if log is None:
-        raise LabelledRunError(f"{folder} is no labelled run: it has no {' or '.join(_LOGS)}")
+        raise LabelledRunError(f"{folder} is no labelled run: it has no {', '.join(_LOGS)}")
     return LabelledRun(folder.name, log, labels, given)
 
 

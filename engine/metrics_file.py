@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -63,10 +65,10 @@ def read_metrics(path: Path) -> Iterator[MetricsEntry]:
     """Yield the entries of a metrics file; a torn last line, as a killed run leaves it, ends it.
 
     Bare NaN and Infinity, as Python's json writes them, are read too. Raises ``MetricsFileError``
-    for any other line that is no entry.
+    for any other line that is no entry. A file whose name ends in .gz is decompressed.
     """
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+    with _open(path) as file:
+        for number, line in enumerate(_lines(path, file), start=1):
             if not line.strip():
                 continue
             try:
@@ -78,6 +80,17 @@ def read_metrics(path: Path) -> Iterator[MetricsEntry]:
                     f"{path}:{number}: no metrics line; expected an object with 'step' and 'logs', "
                     f"or with 'event' and 'step' ({type(error).__name__}: {error})"
                 ) from None
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _lines(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        yield from file
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise MetricsFileError(f"{path}: no whole gzip file ({error})") from None
 
 
 def _parse(line: bytes) -> dict[str, Any]:

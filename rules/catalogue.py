@@ -12,7 +12,8 @@ import yaml
 
 from post_training_toolkit.rules.profile import EVAL_PREFIX, load_profile
 
-_NEWEST = "trl-1.16.0"
+# The newest first: what a trainer logs is looked up in the newest release that has it.
+_RELEASES = ("trl-1.16.0", "trl-1.12.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,24 @@ class MetricEntry:
 
 def catalogued_trainers() -> frozenset[str]:
     """Return the trainers whose keys are catalogued."""
-    return frozenset(_load()["trainers"])
+    return frozenset(trainer for release in _RELEASES for trainer in _load(release)["trainers"])
 
 
 @cache
 def catalogue(trainer: str) -> Mapping[str, MetricEntry]:
-    """Return the keys that a catalogued trainer logs, without the eval_ twins.
+    """Return the keys that a trainer logs, without the eval_ twins.
+
+    A ``*`` in a key stands for a part of the name. Raises ``KeyError`` for an unknown trainer.
 
     >>> catalogue("dpo")["rewards/margins"].unit
     'beta * nats per sequence'
     """
-    data = _load()
-    entries = {**data["every_trainer"], **data["trainers"][trainer]}
-    return {key: MetricEntry(**entry) for key, entry in entries.items()}
+    for release in _RELEASES:
+        data = _load(release)
+        if trainer in data["trainers"]:
+            entries = {**data["every_trainer"], **data["trainers"][trainer]}
+            return {key: MetricEntry(**entry) for key, entry in entries.items()}
+    raise KeyError(trainer)
 
 
 def known_metrics(trainer: str) -> frozenset[str]:
@@ -51,7 +57,7 @@ def known_metrics(trainer: str) -> frozenset[str]:
 
 
 @cache
-def _load() -> dict[str, Any]:
-    resource = files("post_training_toolkit.rules") / "catalogue" / f"{_NEWEST}.yaml"
+def _load(release: str) -> dict[str, Any]:
+    resource = files("post_training_toolkit.rules") / "catalogue" / f"{release}.yaml"
     data: dict[str, Any] = yaml.safe_load(resource.read_text(encoding="utf-8"))
     return data

@@ -11,20 +11,16 @@ from post_training_toolkit.rules.document import Path
 from post_training_toolkit.rules.lint.finding import Finding, placed_conditions
 from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Rule
-from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.suggestion import guess
 
 
 def check_dead_rule(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     """Yield a finding for every metric that none of the rule's trainers is known to log.
 
-    A condition on it is never judged. A rule for a trainer without a catalogue cannot be looked at,
-    and a metric that users log themselves is known to them alone, so this is a finding and no
-    error.
+    A condition on it is never judged. A metric that users log themselves is known to them alone, so
+    this is a finding and no error.
     """
-    trainers = rule.gate.trainers or frozenset(config_classes().values())
-    if not trainers <= catalogued_trainers():
-        return
+    trainers = rule.gate.trainers or catalogued_trainers()
     known = frozenset[str]().union(*(known_metrics(trainer) for trainer in trainers))
     told = set()
     for path, condition in placed_conditions(rule):

@@ -17,7 +17,7 @@ from post_training_toolkit.rules.condition import (
     StatisticChoice,
     WholeRun,
 )
-from post_training_toolkit.rules.profile import EVAL_PREFIX, config_classes, load_profile
+from post_training_toolkit.rules.profile import EVAL_PREFIX, load_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,7 @@ def compared_range(condition: MetricCondition, trainers: Iterable[str]) -> Range
 
 def metric_range(metric: str, trainers: Iterable[str]) -> Range:
     """Return the range of a metric, from the unit that the catalogue gives it for each trainer."""
-    names = frozenset(trainers) or frozenset(config_classes().values())
-    if not names <= catalogued_trainers():
-        return EVERYTHING
+    names = frozenset(trainers) or catalogued_trainers()
     inner = metric.removeprefix(EVAL_PREFIX)
     ranges = [
         _BY_UNIT.get(entry.unit, EVERYTHING)

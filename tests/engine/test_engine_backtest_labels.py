@@ -108,7 +108,9 @@ def test_a_run_may_say_more_about_itself(tmp_path: Path) -> None:
 
 def test_labels_without_a_log_are_no_labelled_run(tmp_path: Path) -> None:
     folder = _run(tmp_path, log=None)
-    with pytest.raises(LabelledRunError, match=r"it has no log.jsonl or metrics.jsonl$"):
+    with pytest.raises(
+        LabelledRunError, match=r"it has no log.jsonl, log.jsonl.gz, metrics.jsonl$"
+    ):
         read_labelled_run(folder)
 
 

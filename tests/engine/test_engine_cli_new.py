@@ -39,9 +39,6 @@ def test_a_rule_and_its_test_are_written_and_named_on_stdout(folder: Path) -> No
         ["--trainer", "dpo", "--metric", "rewards/margins"],
         ["--trainer", "dpo", "--metric", "win_rate"],
         ["--trainer", "grpo", "--metric", "rewards/*/std"],
-        ["--metric", "my: own, {metric} # here"],
-        ["--metric", "null"],
-        ["--metric", 'with "quotes" and \\ and ü'],
     ],
 )
 def test_both_files_are_valid_and_the_rule_passes_its_test(options: list[str]) -> None:
@@ -51,6 +48,18 @@ def test_both_files_are_valid_and_the_rule_passes_its_test(options: list[str]) -
     assert checked.stderr == "1 rule and 2 tests in 2 files valid, 0 findings\n"
     tested = _run("test", "my_rule.test.yaml")
     assert tested.exit_code == 0, tested.output
+
+
+@pytest.mark.parametrize(
+    "metric", ["my: own, {metric} # here", "null", 'with "quotes" and \\ and ü']
+)
+def test_a_metric_of_ones_own_may_have_any_name(metric: str) -> None:
+    made = _run("new", "my_rule", "--metric", metric)
+    assert made.exit_code == 0
+    checked = _run("validate", "my_rule.yaml", "my_rule.test.yaml")
+    assert checked.exit_code == 0
+    assert checked.stderr == "1 rule and 2 tests in 2 files valid, 1 finding\n"
+    assert _run("test", "my_rule.test.yaml").exit_code == 0
 
 
 def test_the_first_lines_lead_an_editor_to_the_schemas(folder: Path) -> None:

@@ -42,6 +42,7 @@ fired = st.builds(
     value=numbers,
     reference=numbers,
     ratio=numbers,
+    difference=numbers,
     threshold=texts,
     message=texts,
     remediation=tuples,

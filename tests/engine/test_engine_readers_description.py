@@ -106,10 +106,15 @@ def test_what_was_read_before_a_broken_place_is_kept() -> None:
     assert ([each.step for each in described.entries], described.broken) == ([1, 2], "line 3")
 
 
-@pytest.mark.parametrize("trainer", sorted(catalogued_trainers()))
+# RLOO logs nothing that GRPO does not log.
+@pytest.mark.parametrize("trainer", sorted(catalogued_trainers() - {"rloo"}))
 def test_a_trainer_is_known_by_what_it_always_logs(trainer: str) -> None:
     keys = {key for key, entry in catalogue(trainer).items() if entry.when is None}
     assert guess_trainer({*keys, "my_own_metric"}) == trainer
+
+
+def test_the_keys_of_rloo_may_be_those_of_grpo() -> None:
+    assert guess_trainer(catalogue("rloo")) is None
 
 
 @pytest.mark.parametrize("keys", [(), ("loss", "grad_norm"), ("loss", "rewards/margins")])

@@ -155,9 +155,11 @@ def test_what_the_second_level_takes_over_from_the_first_is_told_once(lint: Lint
     assert [finding[:2] for finding in lint(part)] == [("threshold-never", "6:47")]
 
 
-def test_a_metric_of_a_trainer_without_a_catalogue_may_have_any_value(lint: Lint) -> None:
-    part = _part("win_rate", "mean", "{above: 60}").replace("[dpo]", "[dpo, online_dpo]")
-    assert lint(part) == []
+def test_a_metric_is_judged_by_the_widest_range_among_the_trainers(lint: Lint) -> None:
+    part = _part("entropy", "mean", "{below: -1}")
+    assert lint(part.replace("[dpo]", "[dpo, grpo]")) == []
+    part = _part("win_rate", "mean", "{above: 60}").replace("[dpo]", "[dpo, reward]")
+    assert [finding[0] for finding in lint(part)] == ["threshold-never"]
 
 
 MEAN = "metric: loss\nstatistic: mean\nthreshold: {above: 5}\n"
