@@ -67,8 +67,9 @@ def read_metrics(path: Path) -> Iterator[MetricsEntry]:
     Bare NaN and Infinity, as Python's json writes them, are read too. Raises ``MetricsFileError``
     for any other line that is no entry. A file whose name ends in .gz is decompressed.
     """
-    with _open(path) as file:
-        for number, line in enumerate(_lines(path, file), start=1):
+    with path.open("rb") as file:
+        lines = _decompressed(path, file) if path.suffix == ".gz" else file
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
@@ -82,13 +83,9 @@ def read_metrics(path: Path) -> Iterator[MetricsEntry]:
                 ) from None
 
 
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-
-
-def _lines(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+def _decompressed(path: Path, file: IO[bytes]) -> Iterator[bytes]:
     try:
-        yield from file
+        yield from gzip.GzipFile(fileobj=file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise MetricsFileError(f"{path}: no whole gzip file ({error})") from None
 

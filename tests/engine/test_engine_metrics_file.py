@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any, NoReturn
@@ -156,3 +157,19 @@ def test_an_empty_file_has_no_entries(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.touch()
     assert list(read_metrics(path)) == []
+
+
+def test_a_compressed_file_reads_like_the_plain_one(tmp_path: Path) -> None:
+    lines = b"".join(metrics_line(LoggedRow(step, None, admit({"loss": 0.5}))) for step in (1, 2))
+    plain, compressed = tmp_path / "log.jsonl", tmp_path / "log.jsonl.gz"
+    plain.write_bytes(lines)
+    compressed.write_bytes(gzip.compress(lines))
+    assert list(read_metrics(compressed)) == list(read_metrics(plain))
+
+
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 99)[:-9]])
+def test_a_broken_compressed_file_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "log.jsonl.gz"
+    path.write_bytes(content)
+    with pytest.raises(MetricsFileError, match=r"log.jsonl.gz: no whole gzip file"):
+        list(read_metrics(path))
