@@ -17,6 +17,9 @@ from post_training_toolkit.engine.statistics.window import WindowStatistic
 from post_training_toolkit.rules.suggestion import did_you_mean
 
 PREFIX = "river.stats."
+# Sizes and lags beyond this ask river for more memory than there is, and where it gets none it ends
+# the whole process, which no handler sees. The same bound as for windows.
+_LARGEST_SIZE = 100_000
 # Enough to fill small windows, with a flat stretch, which is where statistics divide by zero.
 _PROBE = (0.5, -1.0, 2.0, 0.0, 3.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 8.0, -2.5, 0.25, 1.0, 1e6)
 
@@ -61,6 +64,7 @@ def build_river_statistic(
     20
     """
     chosen = _choose(name, arguments)
+    _check_sizes(name, arguments)
     error = raised_by(_try_out, chosen, arguments)
     if isinstance(error, StatisticError):
         raise StatisticError(f"{name} cannot be used in a rule: {error}")
@@ -68,15 +72,6 @@ def build_river_statistic(
         raise StatisticError(f"{name} does not work with its arguments: {error}")
     statistic = chosen(**arguments)
     return RiverStatistic(statistic) if window_size is None else RiverWindow(window_size, statistic)
-
-
-def usable_names() -> list[str]:
-    """Return the names of river's univariate statistics that can be built without arguments."""
-    return sorted(
-        PREFIX + each
-        for each in stats.__all__
-        if _is_univariate(getattr(stats, each)) and not _required_arguments(getattr(stats, each))
-    )
 
 
 def _choose(name: str, arguments: Mapping[str, Any]) -> Any:
@@ -94,6 +89,19 @@ def _choose(name: str, arguments: Mapping[str, Any]) -> Any:
         example = f"{{name: {name}, arguments: {{{min(missing)}: ...}}}}"
         raise StatisticError(f"{name} needs {', '.join(sorted(missing))}; write {example}")
     return chosen
+
+
+def _check_sizes(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse whole numbers that river would allocate memory by, or panic at."""
+    for argument, value in arguments.items():
+        if not isinstance(value, int):
+            continue
+        least = 1 if argument == "window_size" else -_LARGEST_SIZE
+        if not least <= value <= _LARGEST_SIZE:
+            raise StatisticError(
+                f"{name} does not work with {argument}: {value}; "
+                f"whole numbers from {least} to {_LARGEST_SIZE} are allowed there"
+            )
 
 
 def _is_univariate(kind: Any) -> bool:

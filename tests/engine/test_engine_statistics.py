@@ -390,7 +390,8 @@ def test_any_statistic_of_river_can_be_named(name: str, window: int | None) -> N
         ("river.stats.Cov", 20, {}, "looks at two metrics"),
         ("river.stats.AutoCorr", 20, {}, "needs lag"),
         ("river.stats.EWMean", 20, {"fading": 0.1}, "does not work with its arguments"),
-        ("river.stats.RollingIQR", 20, {"window_size": 0}, "does not work with its arguments"),
+        ("river.stats.RollingIQR", 20, {"window_size": 0}, "window_size: 0; whole numbers from 1"),
+        ("river.stats.Shift", None, {"amount": -100_001}, "whole numbers from -100000 to 100000"),
         ("slope", None, {}, "'slope' has no meaning over the whole run"),
         ("trend", 8, {}, "window_size must be at least 16, not 8"),
         ("page_hinkley", 3, {}, "window_size must be at least 10, not 3"),
@@ -403,6 +404,22 @@ def test_what_cannot_be_built_says_why(
     with pytest.raises(StatisticError) as raised:
         build_statistic(name, window, parameters)
     assert message in str(raised.value)
+
+
+def test_no_argument_can_ask_river_for_more_memory_than_there_is() -> None:
+    # river ends the process where it gets none; no handler would see that.
+    size = {"q": 0.5, "window_size": 10**12}
+    with pytest.raises(StatisticError, match="whole numbers from 1 to 100000 are allowed there"):
+        build_statistic("river.stats.RollingQuantile", None, size)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.2, 0.3, 0.7, 0.9, -0.7, 1e-300, 1e300])
+@pytest.mark.parametrize("window", [3, 6, 12, 13, 48])
+def test_the_mean_of_a_level_window_is_that_level(level: float, window: int) -> None:
+    mean = build_statistic("mean", window, {})
+    for _ in range(3 * window):
+        mean.update(level)
+    assert (mean.recompute(), mean.get()) == (level, level)
 
 
 def test_before_is_one_observation_late() -> None:
