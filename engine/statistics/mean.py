@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from post_training_toolkit.engine.statistics.running_sums import RunningSumStatistic, careful_sum
 
 
 class Mean(RunningSumStatistic):
-    """The arithmetic mean: the correctly rounded sum of the window over its size.
+    """The arithmetic mean of the window, correctly rounded.
 
-    A running sum alone, as in ``river.utils.Rolling``, decides exact ties wrongly and keeps a share
-    of every spike for ever.
+    So the mean of a level window is that level, which is strictly above or below no threshold that
+    equals it. A rounded sum over the size misses it (three times 0.1), and a running sum alone, as
+    in ``river.utils.Rolling``, keeps a share of every spike for ever too.
 
     >>> mean = Mean(2)
     >>> for x in (1e30, 1.0, 2.0):
@@ -21,7 +23,9 @@ class Mean(RunningSumStatistic):
     """
 
     def _define(self) -> float:
-        return math.fsum(self._values) / self._window_size
+        total = math.fsum(self._values)
+        left_out = math.fsum((*self._values, -total))
+        return float((Fraction(total) + Fraction(left_out)) / self._window_size)
 
     def _sum_up(self, deviations: list[float]) -> None:
         self._sum = careful_sum(deviations)
