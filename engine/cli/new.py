@@ -14,6 +14,8 @@ from post_training_toolkit.engine.cli.rule_files import read_rule_files
 from post_training_toolkit.engine.cli.validation import validate_files
 from post_training_toolkit.engine.new_rule import NewRule
 from post_training_toolkit.rules.bundle import load_bundle
+from post_training_toolkit.rules.model import Source
+from post_training_toolkit.rules.problem import InvalidRulesError
 from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.relations import current_ids
 from post_training_toolkit.rules.sources import default_sources
@@ -65,6 +67,7 @@ def new(identifier: str, metric: str, trainer: str | None, output: Path | None) 
     }
     for place, name in schemas.items():
         texts[rule_file.parent / place] = json.dumps(load_schema(name), indent=2) + "\n"
+    _check_rule(Source(str(rule_file), texts[rule_file].encode()))
     _write(texts)
     click.echo(rule_file)
     click.echo(test_file)
@@ -90,6 +93,14 @@ def _check_identifier(identifier: str) -> None:
     if identifier in taken:
         message = f"a shipped rule has the id {identifier!r}; see ptt-rules explain {identifier}"
         raise click.BadParameter(message, param_hint="ID")
+
+
+def _check_rule(source: Source) -> None:
+    """Refuse what cannot be watched before anything is written."""
+    try:
+        load_bundle([source])
+    except InvalidRulesError as error:
+        raise click.BadParameter(error.problems[0].message, param_hint="--metric") from None
 
 
 def _write(texts: Mapping[Path, str]) -> None:

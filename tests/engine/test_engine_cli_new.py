@@ -62,6 +62,22 @@ def test_a_metric_of_ones_own_may_have_any_name(metric: str) -> None:
     assert _run("test", "my_rule.test.yaml").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("", "'metric': '' should be non-empty"),
+        ("rewards/*/*", "'rewards/*/*' has more than one *; one is allowed"),
+    ],
+)
+def test_a_metric_that_no_rule_can_watch_is_refused_before_anything_is_written(
+    folder: Path, metric: str, told: str
+) -> None:
+    done = _run("new", "my_rule", "--metric", metric)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.endswith(f"Error: Invalid value for --metric: {told}\n")
+    assert list(folder.iterdir()) == []
+
+
 def test_the_first_lines_lead_an_editor_to_the_schemas(folder: Path) -> None:
     assert _run("new", "my_rule", "--output", "deep/down/file.yml").exit_code == 0
     below = folder / "deep" / "down"
