@@ -49,6 +49,8 @@ def recording_format(path: Path) -> RecordingFormat:
         return RecordingFormat.TRAINER_STATE
     if head.lstrip().startswith(b"{"):
         return _format_of_lines(head)
+    if not head.strip():
+        raise RecordingError(f"{path}: the file is empty")
     known = ", ".join(RecordingFormat)
     raise RecordingError(f"{path}: no format that is known; say which with --from: {known}")
 
@@ -113,6 +115,8 @@ def _inside(path: Path, pattern: str) -> Path:
     if not path.is_dir():
         return path
     found = sorted(path.glob(pattern))
-    if len(found) != 1:
+    if not found:
+        raise RecordingError(f"{path}: no file {pattern} in this folder")
+    if len(found) > 1:
         raise RecordingError(f"{path}: {len(found)} files {pattern}; name one of them")
     return found[0]

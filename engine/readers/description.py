@@ -59,6 +59,8 @@ def describe(recording: Recording, given: GivenDescription) -> DescribedRecordin
     """
     entries, broken = read_entries(recording)
     guesses: list[str] = []
+    if broken is None and not any(isinstance(entry, LoggedRow) for entry in entries):
+        guesses.append("no row was logged, so there is nothing to judge")
     configuration = {**recording.run.configuration, **given.configuration}
     stated = run_from_arguments(configuration)
     planned = [entry.max_steps for entry in entries if isinstance(entry, Milestone)]

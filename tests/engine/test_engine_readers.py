@@ -215,6 +215,12 @@ def test_the_format_is_told_by_content_and_name(
     assert recording_format(_write(tmp_path, name, text)) == kept_as
 
 
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    path = _write(tmp_path, "metrics.jsonl", "\n")
+    with pytest.raises(RecordingError, match=r"metrics\.jsonl: the file is empty$"):
+        recording_format(path)
+
+
 def test_what_is_nothing_known_is_told_with_the_formats(tmp_path: Path) -> None:
     path = _write(tmp_path, "notes.txt", "hello")
     with pytest.raises(

@@ -238,6 +238,12 @@ def test_two_wandb_files_in_a_folder_are_too_many(tmp_path: Path) -> None:
     assert _problem(tmp_path) == f"{tmp_path}: 2 files *.wandb; name one of them"
 
 
+def test_a_folder_without_the_file_that_was_asked_for_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError) as raised:
+        open_recording(tmp_path, RecordingFormat.WANDB)
+    assert str(raised.value) == f"{tmp_path}: no file *.wandb in this folder"
+
+
 @pytest.mark.parametrize("message", [b"\x80", b"\x0a\x05abc", b"\x0d\x00", b"\x07", b"\xff" * 12])
 def test_bytes_that_are_no_message_are_refused(message: bytes) -> None:
     with pytest.raises(WireError):

@@ -94,7 +94,9 @@ def test_one_process_is_assumed_where_only_the_batch_is_known() -> None:
 
 
 def test_an_empty_recording_leaves_everything_open() -> None:
-    assert describe(_recording([]), NOTHING).run == RunDescription()
+    described = describe(_recording([]), NOTHING)
+    assert described.run == RunDescription()
+    assert "no row was logged, so there is nothing to judge" in described.guesses
 
 
 def test_what_was_read_before_a_broken_place_is_kept() -> None:
