@@ -121,7 +121,7 @@ def _run(
         return suite, suite.run(pattern)
     except InvalidRulesError as error:
         for problem in error.problems:
-            click.echo(str(problem))
+            click.echo(str(problem), err=True)
         sys.exit(INVALID_INPUT)
     except (NothingToTestError, FileNotFoundError) as error:
         raise click.UsageError(str(error)) from None

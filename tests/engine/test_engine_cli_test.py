@@ -185,8 +185,8 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
     (folder / "c.yaml").write_text("tests: [")
     (folder / "d.yaml").write_text("neither: [")
     done = _test(folder)
-    assert done.exit_code == 3
-    assert done.stdout.splitlines()[:3] == [
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[:3] == [
         f"{first}:5:14: 'trainer' cannot be 'stf'; did you mean 'sft'?",
         f"{folder / 'c.yaml'}:2:1: not valid YAML: while parsing a flow node did not find "
         "expected node content",
@@ -197,8 +197,8 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
 def test_a_broken_rule_file_is_told_with_its_place(folder: Path) -> None:
     _replace(folder / "mine.yaml", "above", "abvoe")
     done = _test(folder)
-    assert done.exit_code == 3
-    assert done.stdout.startswith(f"{folder / 'mine.yaml'}:6:17: rule 'mine': unknown key 'abvoe'")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"{folder / 'mine.yaml'}:6:17: rule 'mine': unknown key 'abvoe'")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_rule_file_that_cannot_be_read_is_located(folder: Path, entry: str, wh
     _replace(folder / "mine_tests.yaml", "[mine.yaml]", f"[mine.yaml, {entry}]")
     done = _test(folder / "mine_tests.yaml")
     assert done.exit_code == 3
-    assert done.stdout.startswith(f"{folder / 'mine_tests.yaml'}:2:25: {what}")
+    assert done.stderr.startswith(f"{folder / 'mine_tests.yaml'}:2:25: {what}")
 
 
 def test_nothing_to_test_is_wrong_usage(tmp_path: Path) -> None:

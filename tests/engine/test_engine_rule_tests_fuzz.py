@@ -118,7 +118,8 @@ def test_a_damaged_file_of_tests_runs_or_says_where_it_is_damaged(
         assert isinstance(done.exception, SystemExit | None), index
         assert done.exit_code in (0, 1, 3), index
         if done.exit_code == 3:
-            for line in done.stdout.splitlines():
+            assert done.stderr, index
+            for line in done.stderr.splitlines():
                 assert line.startswith(f"{path}:"), index
                 assert len(line) < 1000, index
 
@@ -165,4 +166,4 @@ def test_a_bomb_is_refused_with_a_place_in_bounded_time(body: str, tmp_path: Pat
     assert time.process_time() - start < SECONDS
     assert isinstance(done.exception, SystemExit)
     assert done.exit_code == 3
-    assert max(map(len, done.stdout.splitlines())) < 1000
+    assert max(map(len, done.stderr.splitlines())) < 1000
