@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # On models this small a second thread only waits for the first.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow bench mutation docs lint types format install clean
+.PHONY: help demo test test-slow bench mutation scorecard docs lint types format install clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,12 @@ bench: $(INSTALLED)  ## What the engine costs, as ratios; fails when a target is
 
 mutation: $(INSTALLED)  ## Whether the rule tests notice every part of every shipped rule
 	$(BIN)/python benchmarks/mutation_score.py
+
+# PTT_ZOO may name a folder with a second set of runs. rlwatch and training-doctor take part where
+# they are installed: $(BIN)/pip install rlwatch training-doctor
+scorecard: $(INSTALLED)  ## Measure the rules on labelled runs, naive rules and other tools beside them
+	$(BIN)/python -m benchmarks.scorecard
+	$(BIN)/ptt-rules docs --output docs
 
 docs: $(INSTALLED)  ## Write the pages that come from rules and schemas
 	$(BIN)/ptt-rules docs --output docs

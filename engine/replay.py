@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import Event
 from post_training_toolkit.engine.metrics_file import (
@@ -29,6 +30,10 @@ from post_training_toolkit.rules.model import RuleBundle
 from post_training_toolkit.rules.sources import expand_path, read_file
 
 
+# That a run died is a metric like any other, so that a rule can say so.
+_DIED = admit({"exception": 1.0})
+
+
 class RunDirectoryError(ValueError):
     """A folder that is not a run directory; the text says what is wrong with it."""
 
@@ -36,13 +41,16 @@ class RunDirectoryError(ValueError):
 def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
     """Yield the events that a live run with these entries gave.
 
-    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open. Of
-    what was logged twice because the run was resumed, the later counts.
+    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open. Its
+    exception is seen as a metric of that name. Of what was logged twice because the run was
+    resumed, the later counts.
     """
     for entry in consolidate(entries).entries:
         match entry:
             case LoggedRow(step=step, row=row):
                 yield from engine.observe(step, row)
+            case Milestone(event="exception", step=step):
+                yield from engine.observe(step, _DIED)
             case Milestone(event="train_end", step=step):
                 yield from engine.finish(step)
 

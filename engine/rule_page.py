@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from post_training_toolkit.engine.page import Item, Page, Section
 from post_training_toolkit.engine.promises import Promise
 from post_training_toolkit.engine.rule_words import condition_items, gate_items
-from post_training_toolkit.rules.figures import Figures
+from post_training_toolkit.rules.figures import RuleFigures
 from post_training_toolkit.rules.model import Escalation, Rule, Status
 
 _SUPPORTS = {"mechanism": "why", "threshold": "the number", "remedy": "what to do"}
@@ -23,11 +23,12 @@ def rule_page(
     rule: Rule,
     causes: Iterable[str],
     tests: Iterable[Promise],
-    figures: Figures | None,
+    figures: Mapping[str, RuleFigures],
 ) -> Page:
     """Return all there is to know about a rule.
 
-    ``causes`` are the ids of the rules under which its insights are folded.
+    ``causes`` are the ids of the rules under which its insights are folded, ``figures`` what it did
+    on sets of labelled runs, by the title of the set.
     """
     sections = (
         Section("Says", (rule.message.text,)),
@@ -39,7 +40,7 @@ def rule_page(
         _listed("Known false alarms", rule.false_alarms, "None is known."),
         *_relations(rule, tuple(causes)),
         _listed("Unit tests", map(_test_words, tests), "None was found."),
-        _measured(rule, figures),
+        _measured(figures),
         Section("Belongs to", items=tuple(_about(rule))),
     )
     return Page(f"{rule.id}: {rule.title}", rule.description, sections)
@@ -87,12 +88,11 @@ def _relations(rule: Rule, causes: tuple[str, ...]) -> Iterator[Section]:
         yield Section("Causes and consequences", items=tuple(items))
 
 
-def _measured(rule: Rule, figures: Figures | None) -> Section:
-    own: Mapping[str, float | str] = figures.rules.get(rule.id, {}) if figures else {}
-    if figures is None or not own:
+def _measured(figures: Mapping[str, RuleFigures]) -> Section:
+    if not figures:
         return Section("Measured", ("Not measured yet.",))
-    items = tuple(Item(f"{words}: {value}") for words, value in own.items())
-    return Section("Measured", (f"On {figures.measured_on}:",), items)
+    items = tuple(Item(f"{title}: {each}") for title, each in figures.items())
+    return Section("Measured", ("As shipped, on labelled runs of its trainers:",), items)
 
 
 def _about(rule: Rule) -> Iterator[Item]:

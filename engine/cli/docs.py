@@ -65,14 +65,15 @@ def _pages(
     from post_training_toolkit.engine.promises import promises_by_rule, shipped_tests
     from post_training_toolkit.engine.rule_page import rule_page
     from post_training_toolkit.engine.statistics.registry import describe_statistics
-    from post_training_toolkit.rules.figures import load_figures
+    from post_training_toolkit.rules.figures import figures_of
     from post_training_toolkit.rules.relations import root_causes
     from post_training_toolkit.schemas import load_schema
 
     tests = promises_by_rule([*shipped_tests(), *(read_rule_files(paths).tests if paths else ())])
-    causes, figures = root_causes(bundle.rules), load_figures()
+    causes = root_causes(bundle.rules)
     for rule in rules:
-        page = rule_page(rule, sorted(causes.get(rule.id, ())), tests.get(rule.id, ()), figures)
+        own_causes, figures = sorted(causes.get(rule.id, ())), figures_of(rule.id)
+        page = rule_page(rule, own_causes, tests.get(rule.id, ()), figures)
         yield f"rules/{rule.id}.md", page_as_markdown(page)
     yield "rules/index.md", _index(rules)
     yield "language.md", language_page(load_schema("rules"), describe_statistics())

@@ -30,13 +30,13 @@ def explain(identifier: str, paths: tuple[Path, ...]) -> None:
     from post_training_toolkit.engine.page import page_as_text
     from post_training_toolkit.engine.promises import promises_by_rule, shipped_tests
     from post_training_toolkit.engine.rule_page import rule_page
-    from post_training_toolkit.rules.figures import load_figures
+    from post_training_toolkit.rules.figures import figures_of
 
     _, bundle = load_rules(paths)
     rule = _find(identifier, bundle.rules)
     tests = promises_by_rule([*shipped_tests(), *(read_rule_files(paths).tests if paths else ())])
     causes = sorted(root_causes(bundle.rules).get(rule.id, ()))
-    page = rule_page(rule, causes, tests.get(rule.id, ()), load_figures())
+    page = rule_page(rule, causes, tests.get(rule.id, ()), figures_of(rule.id))
     click.echo(page_as_text(page), nl=False)
 
 

@@ -1,0 +1,1 @@
+"""Measures the shipped rules, naive ones and other tools on labelled runs: ``make scorecard``."""

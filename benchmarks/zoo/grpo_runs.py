@@ -1,0 +1,207 @@
+"""The runs of the group relative policy optimisation (GRPO) trainer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from language_model import ModelRecipe
+from specification import Fault, RunSpecification, Split
+
+_RUDE = ModelRecipe(polite_share=0.15)
+_SMALL = ModelRecipe(hidden_size=80, seed=1)
+_DEEP = ModelRecipe(hidden_size=112, layers=3, seed=2, polite_share=0.25)
+
+_DEGENERATE = (
+    "reward_hacking", "reward_no_signal", "length_explosion", "truncation_high", "length_collapse",
+    "gradient_explosion", "gradient_instability", "gradient_vanishing",
+)  # fmt: skip
+
+
+def _run(
+    name: str,
+    split: Split,
+    description: str,
+    *,
+    model: ModelRecipe = ModelRecipe(),
+    reward: str = "quality",
+    fault: Fault | None = None,
+    onset_step: int = 0,
+    expected: tuple[str, ...] = (),
+    match: Any = "all",
+    acceptable: tuple[str, ...] = (),
+    **arguments: Any,
+) -> RunSpecification:
+    defaults = {
+        "max_steps": 80,
+        "per_device_train_batch_size": 16,
+        "num_generations": 8,
+        "max_completion_length": 24,
+        "learning_rate": 2e-4,
+        "beta": 0.0,
+    }
+    return RunSpecification(
+        name=name,
+        trainer="grpo",
+        split=split,
+        description=description,
+        arguments=defaults | arguments,
+        model=model,
+        reward=reward,
+        fault=fault,
+        onset_step=onset_step,
+        expected=expected,
+        match=match,
+        acceptable=acceptable,
+    )
+
+
+RUNS = (
+    _run(
+        "healthy-a",
+        "tuning",
+        "reward: courteous and right",
+        model=_SMALL,
+        seed=1,
+        max_steps=120,
+        beta=0.04,
+        learning_rate=1e-4,
+    ),
+    _run(
+        "healthy-warmup",
+        "tuning",
+        "x",
+        model=_RUDE,
+        reward="courtesy",
+        seed=2,
+        max_steps=100,
+        learning_rate=1e-4,
+        warmup_steps=10,
+        lr_scheduler_type="linear",
+    ),
+    _run(
+        "healthy-spg4",
+        "tuning",
+        "x",
+        model=_DEEP,
+        seed=3,
+        max_steps=160,
+        steps_per_generation=4,
+        beta=0.02,
+        learning_rate=1e-4,
+    ),
+    _run(
+        "healthy-log5",
+        "tuning",
+        "x",
+        model=_DEEP,
+        seed=4,
+        max_steps=200,
+        logging_steps=5,
+        lr_scheduler_type="cosine",
+        beta=0.02,
+        learning_rate=1.5e-4,
+    ),
+    _run(
+        "healthy-log10",
+        "tuning",
+        "x",
+        seed=5,
+        max_steps=300,
+        logging_steps=10,
+        num_iterations=2,
+        learning_rate=5e-5,
+        beta=0.01,
+    ),
+    _run(
+        "healthy-dr",
+        "tuning",
+        "x",
+        model=_RUDE,
+        seed=6,
+        max_steps=120,
+        loss_type="dr_grpo",
+        scale_rewards="batch",
+        gradient_accumulation_steps=2,
+        per_device_train_batch_size=8,
+        num_generations=4,
+        learning_rate=1e-4,
+    ),
+    _run("long", "tuning", "x", model=_RUDE, seed=7, max_steps=700, beta=0.05, learning_rate=5e-5),
+    _run("constant-reward", "tuning", "x", reward="constant", seed=8),
+    _run("reward-zero", "tuning", "x", seed=9, fault=Fault("reward_zero", 50), learning_rate=1e-4),
+    _run(
+        "reward-sign",
+        "tuning",
+        "x",
+        seed=10,
+        fault=Fault("reward_sign", 50),
+        max_steps=100,
+        beta=0.02,
+    ),
+    _run(
+        "reward-scale",
+        "tuning",
+        "x",
+        seed=11,
+        fault=Fault("reward_scale", 50, 20.0),
+        max_steps=90,
+        beta=0.02,
+    ),
+    _run(
+        "reward-noise",
+        "tuning",
+        "x",
+        seed=12,
+        fault=Fault("reward_noise", 60, 3.0),
+        max_steps=100,
+        beta=0.02,
+    ),
+    _run("reward-nan", "tuning", "x", seed=13, fault=Fault("reward_nan", 35), max_steps=60),
+    _run(
+        "length",
+        "tuning",
+        "x",
+        seed=14,
+        reward="length",
+        max_completion_length=32,
+        learning_rate=4e-4,
+    ),
+    _run(
+        "brevity",
+        "tuning",
+        "x",
+        seed=15,
+        reward="brevity",
+        model=ModelRecipe(polite_share=0.8),
+        learning_rate=5e-4,
+    ),
+    _run(
+        "cap",
+        "tuning",
+        "x",
+        seed=16,
+        model=ModelRecipe(polite_share=0.8),
+        max_completion_length=5,
+        learning_rate=1e-4,
+    ),
+    _run("entropy-collapse", "tuning", "x", seed=17, reward="keyword", learning_rate=3e-3),
+    _run("entropy-bonus", "tuning", "x", seed=18, entropy_coef=0.4),
+    _run("hot", "tuning", "x", seed=19, temperature=2.0),
+    _run("kl", "tuning", "x", seed=20, reward="exclamations", learning_rate=2e-3, beta=0.001),
+    _run("lr-zero", "tuning", "x", seed=21, learning_rate=0.0, beta=0.04),
+    _run("lr-tiny", "tuning", "x", seed=22, learning_rate=1e-9, logging_steps=5, max_steps=300),
+    _run("lr-high", "tuning", "x", seed=23, learning_rate=8e-3, beta=0.01),
+    _run(
+        "lr-jump",
+        "tuning",
+        "x",
+        seed=24,
+        max_steps=120,
+        learning_rate=1e-4,
+        beta=0.02,
+        fault=Fault("lr_jump", 60, 40.0),
+    ),
+    _run("reward-exception", "tuning", "x", seed=25, fault=Fault("reward_exception", 45)),
+    _run("nan-gradient", "tuning", "x", seed=26, fault=Fault("nan_gradient", 40), beta=0.02),
+    _run("frozen", "tuning", "x", seed=27, fault=Fault("frozen", 0), beta=0.02),
+)
