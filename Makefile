@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# PPOTrainer left TRL after 1.12.0, so its runs are trained in an environment of their own.
+PPO_VENV := .venv-ppo
+PPO_INSTALLED := $(PPO_VENV)/.installed
 
 # On models this small a second thread only waits for the first.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow bench mutation scorecard docs lint types format install clean
+.PHONY: help demo test test-slow bench mutation zoo ppo-environment scorecard docs lint types format install clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +29,10 @@ bench: $(INSTALLED)  ## What the engine costs, as ratios; fails when a target is
 
 mutation: $(INSTALLED)  ## Whether the rule tests notice every part of every shipped rule
 	$(BIN)/python benchmarks/mutation_score.py
+
+zoo: $(INSTALLED) $(PPO_INSTALLED)  ## Record the labelled runs of benchmarks/zoo anew (an hour)
+	$(BIN)/python benchmarks/zoo/record.py
+	$(PPO_VENV)/bin/python benchmarks/zoo/record.py
 
 # PTT_ZOO may name a folder with a second set of runs. rlwatch and training-doctor take part where
 # they are installed: $(BIN)/pip install rlwatch training-doctor
@@ -50,7 +57,7 @@ format: $(INSTALLED)  ## Format the code and sort the imports
 install: $(INSTALLED)  ## Create .venv with the tested versions
 
 clean:  ## Remove the environment and everything that was generated
-	rm -rf $(VENV) build *.egg-info demo/outputs .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PPO_VENV) build *.egg-info demo/outputs .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,4 +65,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[trl,dev]"
+	@touch $@
+
+ppo-environment: $(PPO_INSTALLED)  ## Create .venv-ppo with TRL 1.12.0, the last release with PPOTrainer
+
+$(PPO_INSTALLED): constraints-ppo.txt
+	$(PYTHON) -m venv $(PPO_VENV)
+	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt --upgrade pip setuptools
+	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt torch trl transformers tqdm pyyaml
 	@touch $@

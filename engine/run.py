@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from post_training_toolkit.rules.profile import load_profile
+
 
 @dataclass(frozen=True, slots=True)
 class RunDescription:
@@ -29,6 +31,7 @@ class RunDescription:
         >>> RunDescription("dpo", {}, max_steps=100, logging_steps=5).planned_logs
         20
         """
-        if self.max_steps is None or self.logging_steps is None:
+        interval = 1 if load_profile(self.trainer).logs_every_step else self.logging_steps
+        if self.max_steps is None or interval is None:
             return None
-        return max(self.max_steps // self.logging_steps, 1)
+        return max(self.max_steps // interval, 1)

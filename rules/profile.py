@@ -42,13 +42,15 @@ class Profile:
     """How the logs of one trainer are read.
 
     ``canonical`` maps raw keys to canonical metrics, ``derived`` a metric to the expression that
-    gives it from other metrics and the configuration.
+    gives it from other metrics and the configuration. A trainer that ``logs_every_step`` does so
+    whatever the argument logging_steps says.
     """
 
     trainer: str | None
     canonical: Mapping[str, str]
     derived: Mapping[str, Expression]
     _configuration: Mapping[str, Any]
+    logs_every_step: bool = False
 
     def canonical_name(self, key: str) -> str:
         """Return the canonical name of a raw key, or the key itself.
@@ -134,6 +136,7 @@ def load_profile(trainer: str | None) -> Profile:
             for name, text in {**common.get("derived", {}), **own.get("derived", {})}.items()
         },
         _configuration={name: _parse(entry) for name, entry in configuration.items()},
+        logs_every_step=own.get("logs_every_step", False),
     )
 
 

@@ -252,8 +252,8 @@ def _dpo_faults() -> list[RunSpecification]:
         *run(
             "beta-tiny",
             "beta 0.001 and a high learning rate",
-            Half({"beta": 0.001, "learning_rate": 1e-3, "max_steps": 140}, data=_MIXED),
-            Half({"beta": 0.002, "learning_rate": 1.5e-3, "max_steps": 160}, _SMALL, data=_MIXED),
+            Half({"beta": 0.001, "learning_rate": 3e-3, "max_steps": 140}, data=_MIXED),
+            Half({"beta": 0.002, "learning_rate": 4e-3, "max_steps": 160}, _SMALL, data=_MIXED),
             Fault("over_optimisation"),
             labels.DISPLACEMENT,
         ),

@@ -318,8 +318,8 @@ def _reward() -> list[RunSpecification]:
         *run(
             "lr-high",
             "learning rate far too high",
-            Half({"learning_rate": 0.05, "max_grad_norm": 0.0}),
-            Half({"learning_rate": 0.1, "max_steps": 150}, _DEEP),
+            Half({"learning_rate": 0.5, "max_grad_norm": 0.0}, data=hard),
+            Half({"learning_rate": 0.4, "max_steps": 150}, _DEEP, data=hard),
             Fault("lr_too_high"),
             labels.LEARNING_RATE_HIGH,
         ),

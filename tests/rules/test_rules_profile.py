@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.catalogue import catalogue, catalogued_trainers, known_metrics
 from post_training_toolkit.rules.profile import config_classes, load_profile
 
@@ -265,6 +266,12 @@ def test_the_initial_loss_of_the_other_trainers(
 ) -> None:
     derived = load_profile(trainer).derive_configuration(configuration)
     assert derived["initial_loss"] == pytest.approx(initial_loss)
+
+
+@pytest.mark.parametrize(("trainer", "planned"), [("ppo", 100), ("grpo", 10), (None, 10)])
+def test_ppo_logs_every_step_whatever_its_arguments_say(trainer: str | None, planned: int) -> None:
+    run = RunDescription(trainer, {"logging_steps": 10}, max_steps=100, logging_steps=10)
+    assert run.planned_logs == planned
 
 
 def test_how_often_a_batch_of_completions_is_used() -> None:
