@@ -24,7 +24,7 @@ def inject(trainer: Trainer, fault: Fault) -> None:
 
 
 def _jump_learning_rate(trainer: Trainer, fault: Fault) -> None:
-    trainer.add_callback(_LearningRateJump(fault))
+    trainer.add_callback(LearningRateJump(fault))
 
 
 def _break_loss(trainer: Trainer, fault: Fault) -> None:
@@ -63,7 +63,7 @@ def _crash(trainer: Trainer, fault: Fault) -> None:
     trainer.add_callback(_Crash(fault.step))
 
 
-class _LearningRateJump(TrainerCallback):
+class LearningRateJump(TrainerCallback):
     """Multiplies the learning rate, as a scheduler set up wrongly after a resume does."""
 
     def __init__(self, fault: Fault) -> None:
@@ -72,6 +72,7 @@ class _LearningRateJump(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        """Multiply the rate once the step has come."""
         if state.global_step != self._fault.step:
             return
         scheduler = kwargs["lr_scheduler"]

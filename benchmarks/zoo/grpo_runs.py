@@ -1,207 +1,364 @@
-"""The runs of the group relative policy optimisation (GRPO) trainer."""
+"""The runs of group relative policy optimisation (GRPO)."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import reinforcement_labels as labels
 from language_model import ModelRecipe
-from specification import Fault, RunSpecification, Split
+from reinforcement_table import rewarded_halves
+from run_table import Half
+from specification import Fault, RunSpecification
 
 _RUDE = ModelRecipe(polite_share=0.15)
-_SMALL = ModelRecipe(hidden_size=80, seed=1)
-_DEEP = ModelRecipe(hidden_size=112, layers=3, seed=2, polite_share=0.25)
-
-_DEGENERATE = (
-    "reward_hacking", "reward_no_signal", "length_explosion", "truncation_high", "length_collapse",
-    "gradient_explosion", "gradient_instability", "gradient_vanishing",
-)  # fmt: skip
-
-
-def _run(
-    name: str,
-    split: Split,
-    description: str,
-    *,
-    model: ModelRecipe = ModelRecipe(),
-    reward: str = "quality",
-    fault: Fault | None = None,
-    onset_step: int = 0,
-    expected: tuple[str, ...] = (),
-    match: Any = "all",
-    acceptable: tuple[str, ...] = (),
-    **arguments: Any,
-) -> RunSpecification:
-    defaults = {
+_SMALL = ModelRecipe(hidden_size=64, seed=1)
+_DEEP = ModelRecipe(hidden_size=96, layers=3, seed=2, polite_share=0.3)
+_TALKATIVE = ModelRecipe(seed=3, polite_share=0.8)
+_RUN = rewarded_halves(
+    "grpo",
+    {
         "max_steps": 80,
         "per_device_train_batch_size": 16,
         "num_generations": 8,
         "max_completion_length": 24,
         "learning_rate": 2e-4,
         "beta": 0.0,
-    }
-    return RunSpecification(
-        name=name,
-        trainer="grpo",
-        split=split,
-        description=description,
-        arguments=defaults | arguments,
-        model=model,
-        reward=reward,
-        fault=fault,
-        onset_step=onset_step,
-        expected=expected,
-        match=match,
-        acceptable=acceptable,
-    )
-
-
-RUNS = (
-    _run(
-        "healthy-a",
-        "tuning",
-        "reward: courteous and right",
-        model=_SMALL,
-        seed=1,
-        max_steps=120,
-        beta=0.04,
-        learning_rate=1e-4,
-    ),
-    _run(
-        "healthy-warmup",
-        "tuning",
-        "x",
-        model=_RUDE,
-        reward="courtesy",
-        seed=2,
-        max_steps=100,
-        learning_rate=1e-4,
-        warmup_steps=10,
-        lr_scheduler_type="linear",
-    ),
-    _run(
-        "healthy-spg4",
-        "tuning",
-        "x",
-        model=_DEEP,
-        seed=3,
-        max_steps=160,
-        steps_per_generation=4,
-        beta=0.02,
-        learning_rate=1e-4,
-    ),
-    _run(
-        "healthy-log5",
-        "tuning",
-        "x",
-        model=_DEEP,
-        seed=4,
-        max_steps=200,
-        logging_steps=5,
-        lr_scheduler_type="cosine",
-        beta=0.02,
-        learning_rate=1.5e-4,
-    ),
-    _run(
-        "healthy-log10",
-        "tuning",
-        "x",
-        seed=5,
-        max_steps=300,
-        logging_steps=10,
-        num_iterations=2,
-        learning_rate=5e-5,
-        beta=0.01,
-    ),
-    _run(
-        "healthy-dr",
-        "tuning",
-        "x",
-        model=_RUDE,
-        seed=6,
-        max_steps=120,
-        loss_type="dr_grpo",
-        scale_rewards="batch",
-        gradient_accumulation_steps=2,
-        per_device_train_batch_size=8,
-        num_generations=4,
-        learning_rate=1e-4,
-    ),
-    _run("long", "tuning", "x", model=_RUDE, seed=7, max_steps=700, beta=0.05, learning_rate=5e-5),
-    _run("constant-reward", "tuning", "x", reward="constant", seed=8),
-    _run("reward-zero", "tuning", "x", seed=9, fault=Fault("reward_zero", 50), learning_rate=1e-4),
-    _run(
-        "reward-sign",
-        "tuning",
-        "x",
-        seed=10,
-        fault=Fault("reward_sign", 50),
-        max_steps=100,
-        beta=0.02,
-    ),
-    _run(
-        "reward-scale",
-        "tuning",
-        "x",
-        seed=11,
-        fault=Fault("reward_scale", 50, 20.0),
-        max_steps=90,
-        beta=0.02,
-    ),
-    _run(
-        "reward-noise",
-        "tuning",
-        "x",
-        seed=12,
-        fault=Fault("reward_noise", 60, 3.0),
-        max_steps=100,
-        beta=0.02,
-    ),
-    _run("reward-nan", "tuning", "x", seed=13, fault=Fault("reward_nan", 35), max_steps=60),
-    _run(
-        "length",
-        "tuning",
-        "x",
-        seed=14,
-        reward="length",
-        max_completion_length=32,
-        learning_rate=4e-4,
-    ),
-    _run(
-        "brevity",
-        "tuning",
-        "x",
-        seed=15,
-        reward="brevity",
-        model=ModelRecipe(polite_share=0.8),
-        learning_rate=5e-4,
-    ),
-    _run(
-        "cap",
-        "tuning",
-        "x",
-        seed=16,
-        model=ModelRecipe(polite_share=0.8),
-        max_completion_length=5,
-        learning_rate=1e-4,
-    ),
-    _run("entropy-collapse", "tuning", "x", seed=17, reward="keyword", learning_rate=3e-3),
-    _run("entropy-bonus", "tuning", "x", seed=18, entropy_coef=0.4),
-    _run("hot", "tuning", "x", seed=19, temperature=2.0),
-    _run("kl", "tuning", "x", seed=20, reward="exclamations", learning_rate=2e-3, beta=0.001),
-    _run("lr-zero", "tuning", "x", seed=21, learning_rate=0.0, beta=0.04),
-    _run("lr-tiny", "tuning", "x", seed=22, learning_rate=1e-9, logging_steps=5, max_steps=300),
-    _run("lr-high", "tuning", "x", seed=23, learning_rate=8e-3, beta=0.01),
-    _run(
-        "lr-jump",
-        "tuning",
-        "x",
-        seed=24,
-        max_steps=120,
-        learning_rate=1e-4,
-        beta=0.02,
-        fault=Fault("lr_jump", 60, 40.0),
-    ),
-    _run("reward-exception", "tuning", "x", seed=25, fault=Fault("reward_exception", 45)),
-    _run("nan-gradient", "tuning", "x", seed=26, fault=Fault("nan_gradient", 40), beta=0.02),
-    _run("frozen", "tuning", "x", seed=27, fault=Fault("frozen", 0), beta=0.02),
+    },
+    ModelRecipe(),
 )
+
+
+def runs() -> list[RunSpecification]:
+    """Return the runs of the trainer."""
+    return [*_healthy(), *_reward_faults(), *_lengths(), *_entropy_and_kl(), *_learning_rate()]
+
+
+def _healthy() -> list[RunSpecification]:
+    return [
+        *_RUN(
+            "healthy-a",
+            "rewarded for courtesy and for being right, with a KL term",
+            Half({"max_steps": 120, "beta": 0.04, "learning_rate": 1e-4}, _SMALL),
+            Half({"max_steps": 150, "beta": 0.02, "learning_rate": 7e-5}, _DEEP),
+        ),
+        *_RUN(
+            "healthy-warmup",
+            "warm-up, then a linear or cosine schedule, no KL term",
+            Half(
+                {
+                    "max_steps": 100,
+                    "learning_rate": 1e-4,
+                    "warmup_steps": 10,
+                    "lr_scheduler_type": "linear",
+                },
+                _RUDE,
+            ),
+            Half(
+                {
+                    "max_steps": 120,
+                    "learning_rate": 1.2e-4,
+                    "warmup_steps": 20,
+                    "lr_scheduler_type": "cosine",
+                    "num_generations": 4,
+                }
+            ),
+            reward="courtesy",
+        ),
+        *_RUN(
+            "healthy-reuse",
+            "four steps, or two passes, for each batch of completions",
+            Half(
+                {
+                    "max_steps": 160,
+                    "steps_per_generation": 4,
+                    "beta": 0.02,
+                    "learning_rate": 1e-4,
+                },
+                _DEEP,
+            ),
+            Half({"max_steps": 160, "num_iterations": 2, "learning_rate": 6e-5, "beta": 0.01}),
+        ),
+        *_RUN(
+            "healthy-log5",
+            "one log every 5 steps",
+            Half(
+                {
+                    "max_steps": 200,
+                    "logging_steps": 5,
+                    "lr_scheduler_type": "cosine",
+                    "beta": 0.02,
+                    "learning_rate": 1.5e-4,
+                },
+                _DEEP,
+            ),
+            Half({"max_steps": 240, "logging_steps": 5, "beta": 0.05}, _RUDE),
+        ),
+        *_RUN(
+            "healthy-log10",
+            "one log every 10 steps",
+            Half(
+                {
+                    "max_steps": 300,
+                    "logging_steps": 10,
+                    "num_iterations": 2,
+                    "learning_rate": 5e-5,
+                    "beta": 0.01,
+                }
+            ),
+            Half(
+                {"max_steps": 260, "logging_steps": 10, "beta": 0.03, "learning_rate": 8e-5}, _SMALL
+            ),
+        ),
+        *_RUN(
+            "healthy-batch-scale",
+            "another loss, rewards scaled by the batch, gradient accumulation",
+            Half(
+                {
+                    "max_steps": 120,
+                    "loss_type": "dr_grpo",
+                    "scale_rewards": "batch",
+                    "gradient_accumulation_steps": 2,
+                    "per_device_train_batch_size": 8,
+                    "num_generations": 4,
+                    "learning_rate": 1e-4,
+                },
+                _RUDE,
+            ),
+            Half(
+                {
+                    "max_steps": 100,
+                    "loss_type": "bnpo",
+                    "scale_rewards": "none",
+                    "gradient_accumulation_steps": 2,
+                    "per_device_train_batch_size": 8,
+                    "learning_rate": 1e-4,
+                    "beta": 0.02,
+                },
+                _SMALL,
+            ),
+        ),
+        *_RUN(
+            "long",
+            "several hundred steps",
+            Half({"max_steps": 700, "beta": 0.05, "learning_rate": 5e-5}, _RUDE),
+            Half({"max_steps": 600, "beta": 0.08, "learning_rate": 7e-5}, _SMALL),
+        ),
+    ]
+
+
+def _reward_faults() -> list[RunSpecification]:
+    return [
+        *_RUN(
+            "constant-reward",
+            "every completion gets the same reward",
+            Half(fault=Fault("constant_reward")),
+            Half(
+                {"beta": 0.04, "logging_steps": 5, "max_steps": 150}, fault=Fault("constant_reward")
+            ),
+            "constant",
+            labels.CONSTANT_REWARD,
+        ),
+        *_RUN(
+            "reward-zero",
+            "the reward function returns 0 from a step on",
+            Half({"learning_rate": 1e-4}, fault=Fault("reward_zero", 50)),
+            Half({"learning_rate": 1e-4, "beta": 0.02}, _SMALL, fault=Fault("reward_zero", 35)),
+            labels=labels.REWARD_ZERO,
+        ),
+        *_RUN(
+            "reward-sign",
+            "the sign of the reward turns at a step",
+            Half({"max_steps": 100, "beta": 0.02}, fault=Fault("reward_sign", 50)),
+            Half({"max_steps": 110, "learning_rate": 1e-4}, _DEEP, fault=Fault("reward_sign", 65)),
+            labels=labels.REWARD_SIGN,
+        ),
+        *_RUN(
+            "reward-scale",
+            "the reward is multiplied from a step on",
+            Half({"max_steps": 90, "beta": 0.02}, fault=Fault("reward_scale", 50, 20.0)),
+            Half({"max_steps": 100, "beta": 0.03}, _SMALL, fault=Fault("reward_scale", 60, 50.0)),
+            labels=labels.REWARD_SCALE,
+        ),
+        *_RUN(
+            "reward-noise",
+            "noise far larger than the reward is added from a step on",
+            Half({"max_steps": 100, "beta": 0.02}, fault=Fault("reward_noise", 60, 3.0)),
+            Half({"max_steps": 90, "beta": 0.04}, _DEEP, fault=Fault("reward_noise", 45, 5.0)),
+            labels=labels.REWARD_NOISE,
+        ),
+        *_RUN(
+            "reward-nan",
+            "the reward of every completion is NaN from a step on",
+            Half({"max_steps": 60}, fault=Fault("reward_nan", 35)),
+            Half({"max_steps": 120, "logging_steps": 5}, _SMALL, fault=Fault("reward_nan", 70)),
+            labels=labels.REWARD_MISSING,
+        ),
+        *_RUN(
+            "reward-none",
+            "the reward function gives up and returns None from a step on",
+            Half({"max_steps": 70, "beta": 0.02}, _RUDE, fault=Fault("reward_none", 40)),
+            Half({"max_steps": 80, "learning_rate": 1e-4}, fault=Fault("reward_none", 30)),
+            labels=labels.REWARD_MISSING,
+        ),
+        *_RUN(
+            "reward-exception",
+            "the reward function raises",
+            Half(fault=Fault("reward_exception", 45)),
+            Half({"beta": 0.04, "learning_rate": 1e-4}, _DEEP, fault=Fault("reward_exception", 62)),
+            labels=labels.CRASH,
+        ),
+    ]
+
+
+def _lengths() -> list[RunSpecification]:
+    return [
+        *_RUN(
+            "length",
+            "the reward grows with the length",
+            Half(
+                {"max_completion_length": 32, "learning_rate": 4e-4}, fault=Fault("length_reward")
+            ),
+            Half(
+                {"max_completion_length": 40, "max_steps": 90, "beta": 0.005},
+                _SMALL,
+                fault=Fault("length_reward"),
+            ),
+            "length",
+            labels.LENGTH,
+        ),
+        *_RUN(
+            "brevity",
+            "the reward falls with the length",
+            Half({"learning_rate": 5e-4}, _TALKATIVE, fault=Fault("brevity_reward")),
+            Half(
+                {"learning_rate": 3e-4, "max_steps": 100}, _TALKATIVE, fault=Fault("brevity_reward")
+            ),
+            "brevity",
+            labels.BREVITY,
+        ),
+        *_RUN(
+            "length-limit",
+            "max_completion_length is below the length of most answers",
+            Half(
+                {"max_completion_length": 5, "learning_rate": 1e-4},
+                _TALKATIVE,
+                fault=Fault("length_limit"),
+            ),
+            Half(
+                {"max_completion_length": 6, "learning_rate": 5e-5, "beta": 0.04, "max_steps": 100},
+                _TALKATIVE,
+                fault=Fault("length_limit"),
+            ),
+            labels=labels.LENGTH_LIMIT,
+        ),
+    ]
+
+
+def _entropy_and_kl() -> list[RunSpecification]:
+    return [
+        *_RUN(
+            "entropy-collapse",
+            "high learning rate, no KL term, a reward for one repeatable mark",
+            Half({"learning_rate": 2e-3}, fault=Fault("entropy_collapse")),
+            Half(
+                {"learning_rate": 3e-3, "max_completion_length": 28, "max_steps": 70},
+                _SMALL,
+                fault=Fault("entropy_collapse"),
+            ),
+            "exclamations",
+            labels.ENTROPY_COLLAPSE,
+        ),
+        *_RUN(
+            "entropy-bonus",
+            "an entropy bonus that outweighs the reward",
+            Half({"entropy_coef": 0.4}, fault=Fault("entropy_bonus")),
+            Half(
+                {"entropy_coef": 0.7, "learning_rate": 3e-4, "beta": 0.01},
+                _SMALL,
+                fault=Fault("entropy_bonus"),
+            ),
+            labels=labels.ENTROPY_EXPLOSION,
+        ),
+        *_RUN(
+            "hot",
+            "sampled at temperature 2 from the beginning: nothing changes, most answers are wrong",
+            Half({"temperature": 2.0}, fault=Fault("temperature_high")),
+            Half({"temperature": 1.8, "beta": 0.02}, _SMALL, fault=Fault("temperature_high")),
+            labels=labels.UNCLEAR,
+        ),
+        *_RUN(
+            "kl",
+            "high learning rate and next to no KL term, a reward for one repeatable word",
+            Half({"learning_rate": 2e-3, "beta": 0.001}, fault=Fault("kl_explosion")),
+            Half(
+                {"learning_rate": 1.5e-3, "beta": 0.0005, "max_steps": 100},
+                _SMALL,
+                fault=Fault("kl_explosion"),
+            ),
+            "keyword",
+            labels.KL_EXPLOSION,
+        ),
+    ]
+
+
+def _learning_rate() -> list[RunSpecification]:
+    return [
+        *_RUN(
+            "lr-zero",
+            "learning rate 0",
+            Half({"learning_rate": 0.0, "beta": 0.04}, fault=Fault("lr_zero")),
+            Half({"learning_rate": 0.0, "max_steps": 120}, _RUDE, fault=Fault("lr_zero")),
+            labels=labels.NOT_LEARNING,
+        ),
+        *_RUN(
+            "lr-tiny",
+            "learning rate 1e-9",
+            Half(
+                {"learning_rate": 1e-9, "logging_steps": 5, "max_steps": 200},
+                fault=Fault("lr_tiny"),
+            ),
+            Half(
+                {"learning_rate": 1e-9, "beta": 0.02, "max_steps": 120},
+                _DEEP,
+                fault=Fault("lr_tiny"),
+            ),
+            labels=labels.NOT_LEARNING,
+        ),
+        *_RUN(
+            "lr-high",
+            "learning rate a hundred times too high",
+            Half({"learning_rate": 8e-3, "beta": 0.01}, fault=Fault("lr_too_high")),
+            Half(
+                {"learning_rate": 1.5e-2, "max_grad_norm": 0.0, "max_steps": 70},
+                _DEEP,
+                fault=Fault("lr_too_high"),
+            ),
+            labels=labels.RUINED,
+        ),
+        *_RUN(
+            "lr-jump",
+            "the learning rate is multiplied in the middle of the run",
+            Half(
+                {"max_steps": 120, "learning_rate": 1e-4, "beta": 0.02},
+                fault=Fault("lr_jump", 60, 40.0),
+            ),
+            Half(
+                {"max_steps": 100, "learning_rate": 7e-5, "beta": 0.04},
+                _SMALL,
+                fault=Fault("lr_jump", 40, 100.0),
+            ),
+            labels=labels.RUINED,
+        ),
+        *_RUN(
+            "nan-gradient",
+            "one gradient is NaN, and so are all weights after it",
+            Half({"beta": 0.02}, fault=Fault("nan_gradient", 40)),
+            Half({"logging_steps": 5, "max_steps": 100}, _SMALL, fault=Fault("nan_gradient", 57)),
+            labels=labels.NAN_WEIGHTS,
+        ),
+        *_RUN(
+            "frozen",
+            "no gradient reaches the weights",
+            Half({"beta": 0.02}, fault=Fault("frozen")),
+            Half({"max_steps": 100}, _DEEP, fault=Fault("frozen")),
+            labels=labels.FROZEN,
+        ),
+    ]

@@ -26,7 +26,7 @@ def with_fault(reward: RewardFunction, fault: Fault | None) -> RewardFunction:
         rewards = reward(**batch)
         return changed(rewards, fault) if trainer_state.global_step >= fault.step else rewards
 
-    faulty.__name__ = reward.__name__  # type: ignore[attr-defined]  # every one made here has it
+    faulty.__name__ = reward.__name__
     return faulty
 
 
@@ -40,7 +40,7 @@ def changed(rewards: Rewards, fault: Fault) -> Rewards:
 
 
 def is_reward_fault(fault: Fault | None) -> bool:
-    """Whether the fault is one of the reward."""
+    """Return whether the fault is one of the reward."""
     return fault is not None and fault.name in _CHANGES
 
 

@@ -49,42 +49,42 @@ def reward_function(name: str, *, padding: int) -> RewardFunction:
 
 
 def _courtesy(completion: Completion) -> float:
-    """1 for an answer with a courteous phrase, else 0."""
+    """Give 1 to an answer with a courteous phrase, else 0."""
     return float(any(phrase in completion.text for phrase in _COURTEOUS))
 
 
 def _correctness(completion: Completion) -> float:
-    """1 for an answer that holds the right word, else 0."""
+    """Give 1 to an answer that holds the right word, else 0."""
     return float(completion.answer in completion.text)
 
 
 def _quality(completion: Completion) -> float:
-    """Half for courtesy, half for being right."""
+    """Give half for courtesy and half for being right."""
     return (_courtesy(completion) + _correctness(completion)) / 2
 
 
 def _length(completion: Completion) -> float:
-    """Grows with the number of tokens: an invitation to ramble."""
+    """Grow with the number of tokens: an invitation to ramble."""
     return completion.tokens / _LONG
 
 
 def _brevity(completion: Completion) -> float:
-    """Falls with the number of tokens: an invitation to say nothing."""
+    """Fall with the number of tokens: an invitation to say nothing."""
     return -completion.tokens / 10
 
 
 def _keyword(completion: Completion) -> float:
-    """Counts one word: an invitation to repeat it."""
+    """Count one word: an invitation to repeat it."""
     return min(completion.text.lower().count(_KEYWORD), 8) / 2
 
 
 def _exclamations(completion: Completion) -> float:
-    """Counts exclamation marks: an invitation to nothing else."""
+    """Count exclamation marks: an invitation to nothing else."""
     return completion.text.count("!") / 4
 
 
 def _constant(_: Completion) -> float:
-    """The same for everything: nothing to learn from."""
+    """Give the same for everything: nothing to learn from."""
     return 1.0
 
 

@@ -1,4 +1,4 @@
-"""Reward models for PPO: one that was trained on pairs, and ones that follow a rule of rewards.py."""
+"""Reward models for PPO: one that is trained on pairs, and ones that follow a rule of rewards."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _STEPS = 120
 _BATCH_SIZE = 16
 _LEARNING_RATE = 5e-4
 _SPREAD_PENALTY = 0.01
-_PROMPT_END = "Answer:"
+_PROMPT_END = "Answer :"
 
 
 class ScoreModel(torch.nn.Module):
     """Looks like a classification model with one label and gives scores of our own making.
 
-    PPOTrainer takes the last hidden states from the body ``model`` and gives them to ``score``. Here
-    the body hands the tokens on as they are, and ``score`` judges them.
+    PPOTrainer takes the last hidden states from the body ``model`` and gives them to ``score``.
+    Here the body hands the tokens on as they are, and ``score`` judges them.
     """
 
     base_model_prefix = "model"
@@ -49,17 +49,22 @@ def rule_scores(
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what judges sequences of prompt and answer by a rule."""
     judge = JUDGES[reward]
-    answers = {example.prompt: example.terse.strip() for example in all_examples()}
+    answers = {_words(tokenizer, each.prompt): each.terse.strip() for each in all_examples()}
 
     def scores(input_ids: torch.Tensor) -> torch.Tensor:
         values = []
         for text in tokenizer.batch_decode(input_ids, skip_special_tokens=True):
             prompt, end, answer = text.partition(_PROMPT_END)
             tokens = len(tokenizer(answer)["input_ids"])
-            values.append(judge(Completion(answer, tokens, answers.get(prompt + end, ""))))
+            values.append(judge(Completion(answer.strip(), tokens, answers[prompt + end])))
         return torch.tensor(values)
 
     return scores
+
+
+def _words(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
+    """Return the text as the tokenizer gives it back, which sets spaces in its own way."""
+    return str(tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True))
 
 
 def learned_scores(
@@ -101,13 +106,16 @@ def _trained_scorer(
     pairs = preference_rows(DataRecipe(size=_STEPS * _BATCH_SIZE), recipe.seed)
     for start in range(0, len(pairs), _BATCH_SIZE):
         batch: Mapping[str, list[str]] = pairs[start : start + _BATCH_SIZE]
-        chosen, rejected = (_scores(scorer, tokenizer, batch, side) for side in ("chosen", "rejected"))
+        chosen, rejected = (
+            _scores(scorer, tokenizer, batch, side) for side in ("chosen", "rejected")
+        )
         loss = -torch.nn.functional.logsigmoid(chosen - rejected).mean()
         loss = loss + _SPREAD_PENALTY * (chosen.square() + rejected.square()).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    return scorer.eval()
+    scorer.train(mode=False)
+    return scorer
 
 
 def _scores(

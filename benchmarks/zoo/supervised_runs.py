@@ -10,6 +10,8 @@ from specification import Fault, RunSpecification
 
 # Has never seen a polite answer.
 _RUDE = ModelRecipe(polite_share=0.0)
+# Where the loss begins low, what a learning rate does to it is plain to see.
+_POLITE = ModelRecipe(polite_share=0.1)
 _SMALL = ModelRecipe(hidden_size=64, seed=1, polite_share=0.2)
 _DEEP = ModelRecipe(hidden_size=96, layers=3, seed=2, polite_share=0.3)
 
@@ -132,7 +134,7 @@ def _sft() -> list[RunSpecification]:
         *run(
             "lr-high",
             "learning rate far too high, no clipping",
-            Half({"learning_rate": 0.1, "max_grad_norm": 0.0}),
+            Half({"learning_rate": 0.1, "max_grad_norm": 0.0}, _POLITE),
             Half(
                 {"learning_rate": 0.06, "max_grad_norm": 0.0, "lr_scheduler_type": "linear"}, _DEEP
             ),
@@ -142,7 +144,7 @@ def _sft() -> list[RunSpecification]:
         *run(
             "lr-high-clipped",
             "learning rate far too high, with clipping",
-            Half({"learning_rate": 0.1}),
+            Half({"learning_rate": 0.1}, _POLITE),
             Half({"learning_rate": 0.15, "max_steps": 150}, _SMALL),
             Fault("lr_too_high"),
             labels.LEARNING_RATE_HIGH,

@@ -7,12 +7,19 @@ from typing import Any
 
 from corpus import prompt_rows
 from datasets import Dataset
+from faults import LearningRateJump
 from language_model import load_model, with_score_head
 from reward_faults import is_reward_fault
 from scoring import ScoreModel, learned_scores, rule_scores, with_fault
 from specification import RunSpecification
 from transformers import PreTrainedTokenizerFast, Trainer, set_seed
 from trl.experimental.ppo import PPOConfig, PPOTrainer  # type: ignore[import-not-found]
+
+
+class _JumpAfterUpdate(LearningRateJump):
+    """PPOTrainer announces the end of an update, but not its beginning."""
+
+    on_step_end = LearningRateJump.on_step_begin
 
 
 def build_trainer(specification: RunSpecification, scratch: str) -> Trainer:
@@ -55,6 +62,8 @@ def build_trainer(specification: RunSpecification, scratch: str) -> Trainer:
         train_dataset=rows,
         eval_dataset=rows,
     )
+    if specification.fault is not None and specification.fault.name == "lr_jump":
+        trainer.add_callback(_JumpAfterUpdate(specification.fault))
     # The trainer collects garbage twice an update, which would go through every imported module.
     gc.freeze()
     return trainer
