@@ -173,18 +173,28 @@ def _policy_faults() -> list[RunSpecification]:
     return [
         *_RUN(
             "length",
-            "the score grows with the length",
+            "the score grows with the length and nothing holds it back",
             Half(
-                {"learning_rate": 4e-4, "missing_eos_penalty": None, "response_length": 32},
+                {
+                    "learning_rate": 4e-4,
+                    "missing_eos_penalty": None,
+                    "kl_coef": 0.0,
+                    "response_length": 32,
+                },
                 fault=Fault("length_reward"),
             ),
             Half(
-                {"learning_rate": 3e-4, "missing_eos_penalty": None, "total_episodes": 1280},
+                {
+                    "learning_rate": 3e-4,
+                    "missing_eos_penalty": None,
+                    "kl_coef": 0.002,
+                    "total_episodes": 1120,
+                },
                 _SMALL,
                 fault=Fault("length_reward"),
             ),
             "length",
-            labels.LENGTH,
+            labels.UNSEEN_LENGTH,
         ),
         *_RUN(
             "kl",

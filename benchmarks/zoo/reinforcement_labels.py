@@ -84,6 +84,10 @@ LENGTH = Labels(
         "likelihood_displacement",
     ),
 )
+# PPO logs no length: only the end tokens go missing, and the KL sum grows with the tokens.
+UNSEEN_LENGTH = Labels(
+    ("length_explosion", "truncation_high", "kl_explosion", "reward_hacking"), acceptable=_RUINED
+)
 BREVITY = Labels(
     ("length_collapse",),
     "all",

@@ -120,7 +120,9 @@ def test_a_shipped_threshold_uses_only_configuration_that_its_trainers_can_have(
     rule: Rule,
 ) -> None:
     """A mistyped name in an expression would leave the rule silent in every run."""
-    derived = {"initial_loss"} if rule.gate.trainers == {"dpo"} else set[str]()
+    with_known_start = {"dpo", "kto", "reward", "online_dpo"}
+    known_start = rule.gate.trainers and rule.gate.trainers <= with_known_start
+    derived = {"initial_loss"} if known_start else set[str]()
     # Arguments that every config class has, what follows from them, and the condition's own window.
     every = {
         *("max_grad_norm", "logging_steps", "examples_per_log", "window"),
