@@ -226,7 +226,7 @@ def _learning_rate(run: RewardedPairs) -> list[RunSpecification]:
             "nan-gradient",
             "one gradient is NaN, and so are all weights after it",
             Half({"beta": 0.02}, fault=Fault("nan_gradient", 40)),
-            Half({"logging_steps": 5, "max_steps": 100}, _SMALL, fault=Fault("nan_gradient", 57)),
+            Half({"learning_rate": 1e-4}, _SMALL, fault=Fault("nan_gradient", 57)),
             labels=labels.NAN_WEIGHTS,
         ),
         *run(

@@ -264,12 +264,12 @@ def _value_faults() -> list[RunSpecification]:
             "a value loss that is weighted far too high and not clipped, at a high learning rate",
             Half(
                 {"vf_coef": 100.0, "learning_rate": 3e-3, "cliprange_value": 1e6},
-                fault=Fault("value_divergence"),
+                fault=Fault("value_weight"),
             ),
             Half(
-                {"vf_coef": 50.0, "learning_rate": 4e-3, "cliprange_value": 1e6},
-                _SMALL,
-                fault=Fault("value_divergence"),
+                {"vf_coef": 50.0, "learning_rate": 2.5e-3, "cliprange_value": 1e6},
+                _DEEP,
+                fault=Fault("value_weight"),
             ),
             None,
             labels.RUINED,

@@ -23,6 +23,8 @@ class Half:
     fault: Fault | None = None
 
 
+# Rules were changed with a view of the first judging runs of these, which were then recorded anew.
+_DRAWN_AGAIN = frozenset({"sft", "reward", "dpo", "kto", "orpo", "cpo"})
 Pairs = Callable[..., list[RunSpecification]]
 
 
@@ -45,7 +47,7 @@ def both_halves(trainer: str, defaults: Mapping[str, Any], model: ModelRecipe) -
                 split=split,
                 description=description,
                 arguments={
-                    "seed": _seed(f"{trainer}-{name}-{split}"),
+                    "seed": _seed(trainer, name, split),
                     **defaults,
                     **half.arguments,
                 },
@@ -63,9 +65,12 @@ def both_halves(trainer: str, defaults: Mapping[str, Any], model: ModelRecipe) -
     return pair
 
 
-def _seed(name: str) -> int:
+def _seed(trainer: str, name: str, split: str) -> int:
     # A run keeps its seed when others are added.
-    return zlib.crc32(name.encode()) % 10_000
+    drawn = f"{trainer}-{name}-{split}"
+    if split == "judging" and trainer in _DRAWN_AGAIN:
+        drawn += "-2"
+    return zlib.crc32(drawn.encode()) % 10_000
 
 
 def _onset(half: Half, defaults: Mapping[str, Any]) -> int:

@@ -99,7 +99,7 @@ def train_broken(
     """Run DPO with a learning rate far too small to change anything."""
     _announce(
         "2. A broken DPO run",
-        "DPO should teach it to prefer polite sentences, but the learning rate is 1e-9.",
+        "DPO should teach it to prefer polite sentences, but the learning rate is 2e-8.",
         "You should see an insight, while the run is alive, that the model does not learn.",
     )
     model = copy.deepcopy(pretrained)
@@ -109,7 +109,7 @@ def train_broken(
         preferences,
         checkpoints=BROKEN_CHECKPOINTS,
         callback=DiagnosticsCallback(run_dir=BROKEN_RUN, stop_on=stop_on),
-        learning_rate=1e-9,
+        learning_rate=2e-8,
         steps=70,
     )
     _train(trainer)

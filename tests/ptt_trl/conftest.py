@@ -20,7 +20,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer, Tra
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 LEARNING = 2e-4
-NOT_LEARNING = 1e-9
+NOT_LEARNING = 2e-8
 
 RunTrainer = Callable[..., Trainer]
 

@@ -15,7 +15,7 @@ from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.ptt_trl import provenance
 from post_training_toolkit.ptt_trl.console import Console
 
-BROKEN = {"learning_rate": 1e-9, "max_steps": 25}
+BROKEN = {"learning_rate": 2e-8, "max_steps": 25}
 
 
 class NativePanicError(BaseException):

@@ -22,7 +22,7 @@ from post_training_toolkit.engine.replay import replay_run_directory
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.schemas import load_schema
 
-BROKEN = {"learning_rate": 1e-9, "max_steps": 40}
+BROKEN = {"learning_rate": 2e-8, "max_steps": 40}
 
 
 @pytest.fixture(scope="module", name="broken")
@@ -95,7 +95,7 @@ def test_metadata_say_what_ran_where(run_dir: Path) -> None:
     start = json.loads((run_dir / "run_metadata_start.json").read_text())
     assert start["trainer"] == "dpo"
     assert start["max_steps"] == 40
-    assert start["configuration"]["learning_rate"] == 1e-9
+    assert start["configuration"]["learning_rate"] == 2e-8
     assert start["packages"]["trl"]
     assert start["model"]["class"] == "LlamaForCausalLM"
     assert start["model"]["parameters"] == start["model"]["trainable_parameters"] > 100_000

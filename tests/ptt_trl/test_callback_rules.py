@@ -36,7 +36,7 @@ extends: [pack:default]
 overrides:
   - {id: dpo_loss_random, severity: medium, reason: our runs start slowly}
 """
-BROKEN = {"learning_rate": 1e-9, "max_steps": 30}
+BROKEN = {"learning_rate": 2e-8, "max_steps": 30}
 
 
 def _fired(output_dir: Path) -> list[tuple[str, str]]:

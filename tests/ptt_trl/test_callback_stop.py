@@ -27,7 +27,7 @@ rules:
     citation: []
     threshold_origin: empirical
 """
-BROKEN = {"learning_rate": 1e-9, "max_steps": 40}
+BROKEN = {"learning_rate": 2e-8, "max_steps": 40}
 
 
 class PoisonWeights(TrainerCallback):

@@ -35,7 +35,7 @@ def main() -> None:
     arguments = DPOConfig(
         output_dir=str(output_dir),
         per_device_train_batch_size=4,
-        learning_rate=1e-9,
+        learning_rate=2e-8,
         max_steps=40,
         logging_steps=1,
         save_strategy="no",
