@@ -11,7 +11,7 @@ from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.coverage import NotRun, reason_not_judged
 from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.detectors import Detectors
-from post_training_toolkit.engine.door import Row
+from post_training_toolkit.engine.door import Row, admit
 from post_training_toolkit.engine.event import Event
 from post_training_toolkit.engine.feeds import PairFeed
 from post_training_toolkit.engine.inhibition import Inhibition
@@ -27,6 +27,9 @@ from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import load_profile
 from post_training_toolkit.rules.relations import root_causes
 
+# How a run ends is a metric like any other, so that a rule can speak of it.
+_ENDED = admit({"exception": 0.0})
+_DIED = admit({"exception": 1.0})
 # Training, evaluation, a summary: a step has a handful of rows. More are not compared.
 _MOST_ROWS_OF_A_STEP = 20
 
@@ -96,10 +99,15 @@ class Engine:
 
     def finish(self, step: int) -> tuple[Event, ...]:
         """Close the episodes that are still open at the end of the run."""
+        seen = self.observe(step, _ENDED)
         closed: list[Event] = []
         parts = tuple(self._detectors.active)
         self._containment.run_each(parts, _finish, detector_part, step, closed)
-        return self._inhibition.fold(closed, step)
+        return (*seen, *self._inhibition.fold(closed, step))
+
+    def die(self, step: int) -> tuple[Event, ...]:
+        """Take in that an exception has ended the run; open episodes stay open."""
+        return tuple(self.observe(step, _DIED))
 
     @property
     def rules_judged(self) -> int:

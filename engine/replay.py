@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import Event
 from post_training_toolkit.engine.metrics_file import (
@@ -30,10 +29,6 @@ from post_training_toolkit.rules.model import RuleBundle
 from post_training_toolkit.rules.sources import expand_path, read_file
 
 
-# That a run died is a metric like any other, so that a rule can say so.
-_DIED = admit({"exception": 1.0})
-
-
 class RunDirectoryError(ValueError):
     """A folder that is not a run directory; the text says what is wrong with it."""
 
@@ -50,7 +45,7 @@ def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
             case LoggedRow(step=step, row=row):
                 yield from engine.observe(step, row)
             case Milestone(event="exception", step=step):
-                yield from engine.observe(step, _DIED)
+                yield from engine.die(step)
             case Milestone(event="train_end", step=step):
                 yield from engine.finish(step)
 

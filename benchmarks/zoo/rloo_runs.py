@@ -37,7 +37,8 @@ def _healthy() -> list[RunSpecification]:
             "healthy-a",
             "rewarded for courtesy and for being right",
             Half({"max_steps": 120}, _SMALL),
-            Half({"max_steps": 140, "beta": 0.03, "learning_rate": 1e-4}, _DEEP),
+            # Its name gives the seed of a run in the other half.
+            Half({"max_steps": 140, "beta": 0.03, "learning_rate": 1e-4, "seed": 17}, _DEEP),
         ),
         *_RUN(
             "healthy-warmup",

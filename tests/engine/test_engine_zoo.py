@@ -127,6 +127,8 @@ def _live(folder: Path) -> tuple[Event, ...]:
             events += engine.observe(entry.step, entry.row)
         elif entry.event == "train_end":
             events += engine.finish(entry.step)
+        elif entry.event == "exception":
+            events += engine.die(entry.step)
     assert containment.failures == {}
     return tuple(events)
 
