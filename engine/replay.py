@@ -36,9 +36,8 @@ class RunDirectoryError(ValueError):
 def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
     """Yield the events that a live run with these entries gave.
 
-    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open. Its
-    exception is seen as a metric of that name. Of what was logged twice because the run was
-    resumed, the later counts.
+    Open episodes close at ``train_end``, as live; a run that died has none and leaves them open.
+    Of what was logged twice because the run was resumed, the later counts.
     """
     for entry in consolidate(entries).entries:
         match entry:

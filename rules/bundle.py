@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path as FilePath
 
 from post_training_toolkit.rules.assemble import Assembly
 from post_training_toolkit.rules.build import RuleBuilder
@@ -15,6 +14,7 @@ from post_training_toolkit.rules.sources import (
     DEFAULT_PACK,
     PACK_PREFIX,
     default_sources,
+    identity,
     pack_names,
     read_file,
     read_pack,
@@ -40,8 +40,9 @@ def load_bundle(sources: Iterable[Source], *, follow_extends: bool = True) -> Ru
     >>> "dpo_loss_random" in {rule.id for rule in bundle.rules}
     True
     """
-    loading = _Loading(follow_extends)
-    for source in sources:
+    given = list(sources)
+    loading = _Loading(given, follow_extends)
+    for source in given:
         loading.add(source)
     return loading.finish()
 
@@ -49,7 +50,9 @@ def load_bundle(sources: Iterable[Source], *, follow_extends: bool = True) -> Ru
 class _Loading:
     """Collects documents in order, each once; what a file extends comes before the file."""
 
-    def __init__(self, follow_extends: bool) -> None:
+    def __init__(self, given: Iterable[Source], follow_extends: bool) -> None:
+        # A pack that is among the given files goes by the name that it has there.
+        self._given = {identity(source): source for source in given}
         self._follow_extends = follow_extends
         self._seen: set[str] = set()
         self._sources: list[Source] = []
@@ -59,10 +62,10 @@ class _Loading:
         self._depth = 0
 
     def add(self, source: Source) -> None:
-        identity = _identity(source)
-        if identity in self._seen:
+        name = identity(source)
+        if name in self._seen:
             return
-        self._seen.add(identity)
+        self._seen.add(name)
         document = read_document(source.name, source.text)
         self._documents.append(document)
         if document.data is not None:
@@ -74,7 +77,9 @@ class _Loading:
         self._sources.append(source)
 
     def finish(self) -> RuleBundle:
-        rules = self._assembly.finish()
+        # Which rules there are is not known where a file cannot be read.
+        readable = all(document.data is not None for document in self._documents)
+        rules = self._assembly.finish() if readable else ()
         problems = [problem for document in self._documents for problem in document.problems]
         if problems:
             raise InvalidRulesError(problems)
@@ -91,7 +96,7 @@ class _Loading:
             else:
                 self._depth += 1
                 for each in extended:
-                    self.add(each)
+                    self.add(self._given.get(identity(each), each))
                 self._depth -= 1
 
     def _build(self, document: Document, broken: set[Path]) -> None:
@@ -104,10 +109,6 @@ class _Loading:
             selection = builder.selection(key)
             if selection is not None:
                 self._assembly.add_selection(key, selection, document)
-
-
-def _identity(source: Source) -> str:
-    return source.name if source.folder is None else str(FilePath(source.name).resolve())
 
 
 def _check(document: Document) -> set[Path]:

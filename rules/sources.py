@@ -49,14 +49,18 @@ def shipped_beside(own: Iterable[Source]) -> list[Source]:
 
     That is so where somebody checks the packs themselves by their path.
     """
-    folder = files("post_training_toolkit.rules") / "packs"
-    paths = {Path(source.name).resolve() for source in own if source.folder is not None}
-    return [
-        source
-        for source in default_sources()
-        if Path(str(folder / f"{source.name.removeprefix(PACK_PREFIX)}.yaml")).resolve()
-        not in paths
-    ]
+    known = {identity(source) for source in own}
+    return [source for source in default_sources() if identity(source) not in known]
+
+
+def identity(source: Source) -> str:
+    """Return what two sources share if they are one file, be it named as a pack or by its path."""
+    if source.folder is not None:
+        return str(Path(source.name).resolve())
+    if not source.name.startswith(PACK_PREFIX):
+        return source.name
+    packs = files("post_training_toolkit.rules") / "packs"
+    return str(Path(f"{packs}/{source.name.removeprefix(PACK_PREFIX)}.yaml").resolve())
 
 
 def read_file(path: Path) -> Source:

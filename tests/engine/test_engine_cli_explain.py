@@ -139,7 +139,8 @@ def test_everything_that_the_file_says_is_said_in_words(own: str) -> None:
 
 def test_a_consequence_names_its_cause(own: str) -> None:
     lines = _explain("loss_spike", own).stdout.splitlines()
-    [folded] = [line for line in lines if "its insights are folded under those of" in line]
+    start = next(k for k, line in enumerate(lines) if "its insights are folded under those" in line)
+    folded = " ".join(lines[start : start + 4])
     assert "`mine`" in folded
     assert "`loss_divergence`" in folded
 

@@ -24,7 +24,7 @@ from post_training_toolkit.rules.model import Rule
 LoadRules = Callable[..., tuple[Rule, ...]]
 
 # Tests stand close to most boundaries of thresholds, counts, gates and windows.
-SHIFTS_KILLED = 0.8
+SHIFTS_KILLED = 0.45
 
 
 def _changes(text: str, kind: Kind) -> list[str]:
