@@ -128,3 +128,11 @@ def test_the_error_lines_in_the_readme_are_what_validate_prints(
     assert result.exit_code == 3
     shown = [line for line in _blocks("README.md", "text") if "my_rules.yaml:" in line]
     assert result.stdout.splitlines() == shown[0].splitlines()
+
+
+def test_the_figures_in_the_readme_are_those_of_the_scorecard() -> None:
+    scorecard = (ROOT / "docs" / "scorecard.md").read_text().splitlines()
+    readme = (ROOT / "README.md").read_text().splitlines()
+    figures = [line for line in readme if line.startswith(("| judging |", "| second set |"))]
+    assert len(figures) >= 4
+    assert set(figures) <= set(scorecard), "copy the lines of docs/scorecard.md"
