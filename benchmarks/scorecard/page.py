@@ -22,8 +22,8 @@ from post_training_toolkit.rules.model import Rule
 
 _MARK = "<!-- Written by make scorecard; run it again instead of editing. -->"
 _SETS = {
-    JUDGING: "`benchmarks/zoo/runs/judging`: other seeds, models and settings. Rules were changed once "
-    "with a view of a first recording of it, which was then made anew with new seeds.",
+    JUDGING: "`benchmarks/zoo/runs/judging`: other seeds, models and settings. Rules were changed "
+    "once with a view of a first recording of it, which was then made anew with new seeds.",
     TUNING: "`benchmarks/zoo/runs/tuning`: the runs on which thresholds were chosen.",
     SECOND: f"the runs in the folder that `{VARIABLE}` names, recorded apart from ours; they are "
     "not in the repository. Thresholds were chosen with a view of them too.",
