@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -25,6 +25,7 @@ from post_training_toolkit.engine.shared_statistics import SharedStatistics
 from post_training_toolkit.engine.signal_check import SignalCheck
 from post_training_toolkit.engine.statistics.running_best import RunningBest
 from post_training_toolkit.engine.value_check import ExactStatistic, ValueCheck
+from post_training_toolkit.rules.advice import render_advice
 from post_training_toolkit.rules.condition import (
     SIGNALS,
     AllOf,
@@ -88,8 +89,9 @@ class Compiler:
                 self._condition(rule.escalation.condition),
                 rule.escalation.required_observations,
             )
+        advice = tuple(render_advice(text, self._values) for text in rule.remediation)
         return Detector(
-            rule,
+            replace(rule, remediation=advice),
             name=name,
             condition=condition,
             escalation=level,

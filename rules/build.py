@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from post_training_toolkit.rules.adjust import AdjustmentError, adjust_condition
+from post_training_toolkit.rules.advice import AdviceError, check_advice
 from post_training_toolkit.rules.build_condition import ConditionBuilder
 from post_training_toolkit.rules.condition import Condition, metric_conditions
 from post_training_toolkit.rules.document import Document, Path
@@ -109,7 +110,7 @@ class RuleBuilder:
             tags=tuple(data.get("tags", ())),
             renamed_from=tuple(data.get("renamed_from", ())),
             message=self._message(data["message"], condition, path),
-            remediation=tuple(data["remediation"]),
+            remediation=self._remediation(data["remediation"], path),
             citations=tuple(Citation(**entry) for entry in data["citation"]),
             threshold_origin=data["threshold_origin"],
             detects=tuple(data["detects"]),
@@ -224,6 +225,14 @@ class RuleBuilder:
             until_steps=until.get("steps"),
             until_fraction=until.get("fraction"),
         )
+
+    def _remediation(self, texts: list[str], path: Path) -> tuple[str, ...]:
+        for index, text in enumerate(texts):
+            try:
+                check_advice(text)
+            except AdviceError as error:
+                self._report((*path, "remediation", index), str(error))
+        return tuple(texts)
 
     def _message(self, text: str, condition: Condition, path: Path) -> Message:
         labels = [part.label for part in metric_conditions(condition) if part.label]

@@ -107,6 +107,8 @@ def _go_on(engine: Engine, entries: Iterable[MetricsEntry]) -> list[Event]:
             events += engine.observe(entry.step, entry.row)
         elif entry.event == "train_end":
             events += engine.finish(entry.step)
+        elif entry.event == "exception":
+            events += engine.die(entry.step)
     return events
 
 
