@@ -42,8 +42,11 @@ class MetricsFileError(ValueError):
     """A line of a metrics file that cannot be read; the text says which."""
 
 
-def metrics_line(entry: MetricsEntry) -> bytes:
+def metrics_line(entry: MetricsEntry, canonical: Row | None = None) -> bytes:
     r"""Return the line, with its newline, that ``read_metrics`` reads back to an equal entry.
+
+    What a row has under canonical names beside its own, as ``canonical`` holds it, is written for
+    people and other tools; it follows from the row and is not read back.
 
     >>> metrics_line(LoggedRow(1, 0.5, admit({"loss": 0.25})))
     b'{"step":1,"epoch":0.5,"logs":{"loss":0.25}}\n'
@@ -51,7 +54,12 @@ def metrics_line(entry: MetricsEntry) -> bytes:
     data: dict[str, Any]
     match entry:
         case LoggedRow(step=step, epoch=epoch, row=row):
-            data = {"step": step, "epoch": epoch, "logs": row.to_json()}
+            logs = row.to_json()
+            data = {"step": step, "epoch": epoch, "logs": logs}
+            named = {} if canonical is None else canonical.to_json()
+            beside = {name: value for name, value in named.items() if name not in logs}
+            if beside:
+                data["canonical"] = beside
         case Milestone(event=event, step=step, max_steps=max_steps):
             data = {"event": event, "step": step, "max_steps": max_steps}
             if max_steps is None:

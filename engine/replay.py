@@ -22,6 +22,7 @@ from post_training_toolkit.engine.run_files import (
     METADATA_START,
     METRICS,
     RULES,
+    newest,
 )
 from post_training_toolkit.engine.seams import consolidate, up_to
 from post_training_toolkit.rules.bundle import load_bundle
@@ -37,7 +38,8 @@ def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
     """Yield the events that a live run with these entries gave.
 
     Open episodes close at ``train_end``, as live; a run that died has none and leaves them open.
-    Of what was logged twice because the run was resumed, the later counts.
+    What was logged after the end, such as a last evaluation, is not judged. Of what was logged
+    twice because the run was resumed, the later counts.
     """
     for entry in consolidate(entries).entries:
         match entry:
@@ -63,19 +65,24 @@ def replay_run_directory(folder: Path) -> Iterator[Event]:
     Raises ``RunDirectoryError`` when one of them is missing, ``MetricsFileError`` for a broken
     metrics line and ``InvalidRulesError`` for broken rules.
     """
-    for name in (METADATA_START, METRICS, RULES):
-        if not (folder / name).exists():
-            inside = folder / DEFAULT_FOLDER
-            guess = f"; did you mean {inside}?" if (inside / METADATA_START).exists() else ""
-            raise RunDirectoryError(f"{folder} is no run directory: it has no {name}{guess}")
+    require_run_directory(folder)
     bundle = read_recorded_rules(folder)
     engine = Engine(bundle.rules, read_run_description(folder))
     yield from replay(read_metrics(folder / METRICS), engine)
 
 
+def require_run_directory(folder: Path) -> None:
+    """Raise ``RunDirectoryError`` for a folder that lacks what a replay needs."""
+    for name in (METADATA_START, METRICS, RULES):
+        if not (folder / name).exists():
+            inside = folder / DEFAULT_FOLDER
+            guess = f"; did you mean {inside}?" if (inside / METADATA_START).exists() else ""
+            raise RunDirectoryError(f"{folder} is no run directory: it has no {name}{guess}")
+
+
 def read_run_description(folder: Path) -> RunDescription:
-    """Read what was known of a recorded run before its first step; raises ``RunDirectoryError``."""
-    path = folder / METADATA_START
+    """Read what was known of a run when it was started last; raises ``RunDirectoryError``."""
+    path = newest(folder, METADATA_START)
     try:
         metadata: dict[str, Any] = orjson.loads(path.read_bytes())
         return RunDescription(
@@ -91,9 +98,9 @@ def read_run_description(folder: Path) -> RunDescription:
 
 
 def read_recorded_rules(folder: Path) -> RuleBundle:
-    """Read the rules as they were when the run began; everything they extend is among them."""
+    """Read the rules as they were at the last start; everything they extend is among them."""
     try:
-        paths = expand_path(folder / RULES)
+        paths = expand_path(newest(folder, RULES))
     except FileNotFoundError as error:
         raise RunDirectoryError(f"{folder} is no run directory: {error}") from None
     sources = [read_file(path) for path in paths]

@@ -19,6 +19,9 @@ class ConsolidatedRun:
 def consolidate(entries: Iterable[MetricsEntry]) -> ConsolidatedRun:
     """Drop what a later start has made void: rows after its checkpoint, and earlier ends.
 
+    What is logged between an end and the next start, such as a last evaluation, is no part of the
+    training and is dropped too.
+
     A run that is resumed from the checkpoint of step 50 after it had come to step 70 logs the steps
     51 to 70 twice; the later ones count, since the weights come from them. A step that goes back
     without a new start is read in the same way.
@@ -39,6 +42,8 @@ def consolidate(entries: Iterable[MetricsEntry]) -> ConsolidatedRun:
                 void = _drop_after(kept, step - 1)
                 notes.append(f"the logged steps go back to {step}{_void_rows(void)}")
                 kept.append(entry)
+            case LoggedRow() if kept and _is_end(kept[-1]):
+                pass
             case _:
                 kept.append(entry)
     return ConsolidatedRun(tuple(kept), tuple(notes))
@@ -64,6 +69,10 @@ def _drop_after(kept: list[MetricsEntry], step: int) -> int:
             break
         kept.pop()
     return void
+
+
+def _is_end(entry: MetricsEntry) -> bool:
+    return isinstance(entry, Milestone) and entry.event != "train_begin"
 
 
 def _newest_step(kept: list[MetricsEntry]) -> int:

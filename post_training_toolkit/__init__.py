@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from post_training_toolkit.ptt_trl.callback import DiagnosticsCallback
+    from post_training_toolkit.ptt_trl.stop import TrainingStopped
 
-__all__ = ["DiagnosticsCallback"]
+__all__ = ["DiagnosticsCallback", "TrainingStopped"]
 
 
 def __getattr__(name: str) -> object:
     """Load the trainer side at first use."""
-    if name != "DiagnosticsCallback":
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from post_training_toolkit.ptt_trl.callback import DiagnosticsCallback
+        from post_training_toolkit.ptt_trl import callback
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"DiagnosticsCallback needs {error.name}, which is not installed; "
+            f"{name} needs {error.name}, which is not installed; "
             'run: pip install "post-training-toolkit[trl]"'
         ) from error
-    return DiagnosticsCallback
+    found: object = getattr(callback, name)
+    return found

@@ -6,36 +6,59 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from post_training_toolkit.engine.checked_bundle import load_checked_bundle
 from post_training_toolkit.engine.containment import Containment
+from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.run_files import DEFAULT_FOLDER
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
+from post_training_toolkit.ptt_trl.console import Console
+from post_training_toolkit.ptt_trl.machine import MachineReading, MachineWatch
+from post_training_toolkit.ptt_trl.ranks import agree, gather, is_distributed
 from post_training_toolkit.ptt_trl.run_description import describe_run
-from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
+from post_training_toolkit.ptt_trl.run_directory import (
+    RunDirectory,
+    claim_run_directory,
+    find_run_directory,
+)
 from post_training_toolkit.ptt_trl.session import RunSession
-from post_training_toolkit.ptt_trl.stop import StopDecision, agree, is_distributed, parse_stop_on
+from post_training_toolkit.ptt_trl.stop import (
+    StopDecision,
+    StopOn,
+    TrainingStopped,
+    parse_stop_on,
+)
+from post_training_toolkit.ptt_trl.stop_execution import StopExecution
+from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
+from post_training_toolkit.ptt_trl.training_parts import calling_trainer, find_parts
+from post_training_toolkit.rules.profile import load_profile
 from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
 
 PathLike = str | Path
+
+# Steps between two readings of all ranks where no stop has to be agreed on anyway.
+_STEPS_BETWEEN_READINGS = 50
 
 
 class DiagnosticsCallback(TrainerCallback):
     """Watches a TRL run, tells what is wrong while it is alive, and can stop it.
 
-    Works without arguments in any trainer; what a rule knows about the trainer comes from its
-    arguments' class. It never raises into training: what fails inside is logged once, contained,
+    Works without arguments in any trainer; what a rule knows about the trainer comes from its class
+    and its arguments. It never raises into training: what fails inside is logged once, contained,
     and listed in the report.
 
     Args:
         rules: rule files, or folders of them, beside the shipped packs. A file may change shipped
             rules with ``overrides``.
         stop_on: stop training at the first insight of this severity or above: "low", "medium",
-            "high" or "critical". A checkpoint is saved first, unless the weights are no longer
-            finite. None never stops.
+            "high" or "critical"; or, given as a list, of one of these rules. A checkpoint is saved
+            first, unless the weights are no longer finite. None never stops. A trainer that cannot
+            be told to stop (PPOTrainer) is ended by ``TrainingStopped``.
         run_dir: where the files of the run go; ``ptt`` inside ``args.output_dir`` by default. A
-            folder that already holds a run is left alone and the next free ``-2``, ``-3`` taken.
+            folder that already holds a run is left alone and the next free ``-2``, ``-3`` taken,
+            unless training is resumed: then the run goes on in its own folder.
 
     Raises ``InvalidRulesError`` with every located mistake in the rule files, ``FileNotFoundError``
     for a path without rules and ``ValueError`` for an unknown ``stop_on``, all before training.
@@ -48,19 +71,23 @@ class DiagnosticsCallback(TrainerCallback):
         self,
         *,
         rules: PathLike | Sequence[PathLike] = (),
-        stop_on: str | None = None,
+        stop_on: StopOn | None = None,
         run_dir: PathLike | None = None,
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
         self._bundle = load_checked_bundle([*shipped_beside(own), *own])
-        self._stop_policy = parse_stop_on(stop_on)
+        self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in self._bundle.rules])
         self._run_dir = Path(run_dir) if run_dir is not None else None
+        # Rows of an evaluation before training, which belong to the run that follows.
+        self._early_rows: list[tuple[int, float | None, dict[str, Any]]] = []
         self._containment = Containment()
         self._session: RunSession | None = None
-        self._asked_for = StopDecision.CONTINUE
-        self._saving_forbidden = False
+        self._machine: MachineWatch | None = None
+        self._execution: StopExecution | None = None
+        self._ignores_stop = False
         self._logged_since_agreement = False
+        self._read_at = 0
 
     def on_train_begin(
         self,
@@ -72,11 +99,16 @@ class DiagnosticsCallback(TrainerCallback):
         """Open the run directory; only the first process writes."""
         self._containment = Containment()
         self._session = None
-        self._asked_for = StopDecision.CONTINUE
-        self._saving_forbidden = False
+        self._machine = MachineWatch(args.device)
+        self._execution = StopExecution(self._containment, args.device)
+        trainer = self._containment.run("trainer detection", self._detect, args)
+        self._ignores_stop = load_profile(trainer).ignores_stop
         self._logged_since_agreement = False
+        self._read_at = 0
         if state.is_world_process_zero:
-            self._session = self._containment.run("start", self._open_session, args, state, kwargs)
+            self._session = self._containment.run(
+                "start", self._open_session, args, state, trainer, kwargs
+            )
 
     def on_log(
         self,
@@ -87,14 +119,22 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Feed one logged row to the rules, and stop if one of them asks for it."""
-        if self._session is not None and logs:
-            model = kwargs.get("model")
-            decided = self._containment.run(
-                "log", self._session.log, state.global_step, state.epoch, logs, model
-            )
-            self._asked_for = max(self._asked_for, decided or StopDecision.CONTINUE)
+        if not logs:
+            return
+        self._containment.run("log", self._take_row, state, logs)
         if self._stop_policy is not None and not is_distributed():
-            self._carry_out(self._asked_for, control)
+            self._stop_if(self._wish(), control, kwargs.get("model"))
+
+    def on_step_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Take the time."""
+        if self._machine is not None:
+            self._containment.run("machine", self._machine.step_begins)
 
     def on_step_end(
         self,
@@ -103,14 +143,21 @@ class DiagnosticsCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """With several processes, take the decision on the last log to all of them."""
+        """With several processes, agree on the last log and gather what each has measured."""
         # A log can be a single rank's own affair; the end of a step is not, and every rank sees
         # the same flags there. Outside containment, since a rank that stays away blocks the others.
-        if self._stop_policy is None or not is_distributed():
-            return
-        if self._logged_since_agreement:
-            self._carry_out(agree(self._asked_for, args.device), control)
-        self._logged_since_agreement = control.should_log or control.should_evaluate
+        logs_now = control.should_log or control.should_evaluate
+        if self._machine is not None:
+            pause = logs_now or control.should_save
+            self._containment.run("machine", self._machine.step_ends, pause=pause)
+        if self._stop_policy is not None and is_distributed() and self._logged_since_agreement:
+            agreed = agree(self._wish(), args.device)
+            self._stop_if(agreed, control, kwargs.get("model"))
+        self._logged_since_agreement = logs_now
+        if logs_now and self._machine is not None and self._reading_is_due(state.global_step):
+            self._read_machines(self._machine, args, state)
+        if not control.should_save:
+            self._end_if_stop_is_ignored(state)
 
     def on_epoch_end(
         self,
@@ -120,8 +167,9 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Keep a save at the end of the epoch from undoing a stop without saving."""
-        if self._saving_forbidden:
-            control.should_save = False
+        self._logged_since_agreement |= control.should_log or control.should_evaluate
+        if self._execution is not None:
+            self._execution.guard_saving(control)
 
     def on_save(
         self,
@@ -133,6 +181,7 @@ class DiagnosticsCallback(TrainerCallback):
         """Remember the checkpoint: it may be the last good one."""
         if self._session is not None:
             self._containment.run("save", self._session.note_checkpoint, state.global_step)
+        self._end_if_stop_is_ignored(state)
 
     def on_train_end(
         self,
@@ -144,32 +193,94 @@ class DiagnosticsCallback(TrainerCallback):
         """Write the final metadata and the report."""
         if self._session is not None:
             self._containment.run("end", self._session.end, state.global_step)
-            self._session = None
+
+    def _detect(self, args: TrainingArguments) -> str | None:
+        return detect_trainer(args, calling_trainer())
 
     def _open_session(
-        self, args: TrainingArguments, state: TrainerState, given: dict[str, Any]
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        trainer: str | None,
+        given: dict[str, Any],
     ) -> RunSession:
         output_dir = Path(args.output_dir or ".")
         session = RunSession(
-            directory=claim_run_directory(self._run_dir or output_dir / DEFAULT_FOLDER),
+            directory=self._open_directory(self._run_dir or output_dir / DEFAULT_FOLDER, state),
             bundle=self._bundle,
-            run=describe_run(args, state),
+            run=describe_run(args, state, trainer),
             checkpoints=Checkpoints(
                 output_dir, args.save_total_limit, [state.global_step] if state.global_step else []
             ),
             stop_policy=self._stop_policy,
+            face=Console(),
+            sinks={},
             containment=self._containment,
         )
-        session.begin(state.global_step, given.get("model"), given.get("processing_class"))
+        session.begin(state.global_step, find_parts(given))
+        for step, epoch, logs in self._early_rows:
+            session.log(step, epoch, logs)
+        self._early_rows.clear()
         return session
 
-    def _carry_out(self, decision: StopDecision, control: TrainerControl) -> None:
+    def _open_directory(self, wanted: Path, state: TrainerState) -> RunDirectory:
+        resumed = state.global_step > 0
+        find = self._containment.run
+        found = find("resume", find_run_directory, wanted, state.global_step) if resumed else None
+        return found or claim_run_directory(wanted)
+
+    def _take_row(self, state: TrainerState, logs: dict[str, Any]) -> None:
+        if self._machine is not None and admit(logs).non_finite:
+            self._machine.saw_non_finite()
+        if self._session is not None:
+            self._session.log(state.global_step, state.epoch, logs)
+        elif self._machine is None and state.is_world_process_zero:
+            self._early_rows.append((state.global_step, state.epoch, dict(logs)))
+
+    def _wish(self) -> StopDecision:
+        """Return what this process asks for; only the first one ever asks for anything."""
+        return self._session.stop_decision if self._session is not None else StopDecision.CONTINUE
+
+    def _stop_if(
+        self, agreed: StopDecision, control: TrainerControl, model: torch.nn.Module | None
+    ) -> None:
         """Do what all processes agreed on; what only this one asks for changes nothing yet."""
-        self._asked_for = StopDecision.CONTINUE
-        if decision is not StopDecision.CONTINUE:
-            control.should_training_stop = True
-            control.should_save = decision is StopDecision.SAVE_AND_STOP
-        # To save once is enough; not to save holds to the end.
-        self._saving_forbidden |= decision is StopDecision.STOP_WITHOUT_SAVING
-        if self._saving_forbidden:
-            control.should_save = False
+        if self._execution is None:
+            return
+        self._execution.carry_out(agreed, model, control)
+        if self._session is not None and not self._execution.weights_finite:
+            self._session.note_weights_not_finite()
+
+    def _reading_is_due(self, step: int) -> bool:
+        if self._stop_policy is not None or not is_distributed():
+            return True
+        return step - self._read_at >= _STEPS_BETWEEN_READINGS
+
+    def _read_machines(
+        self, machine: MachineWatch, args: TrainingArguments, state: TrainerState
+    ) -> None:
+        self._read_at = state.global_step
+        reading = self._containment.run("machine", machine.read) or MachineReading.nothing()
+        readings = [reading]
+        if is_distributed():
+            of_all = gather(reading.numbers(), args.device)
+            readings = [MachineReading(*numbers) for numbers in of_all]
+        if self._session is not None:
+            self._containment.run(
+                "machine", self._session.take_readings, state.global_step, state.epoch, readings
+            )
+
+    def _end_if_stop_is_ignored(self, state: TrainerState) -> None:
+        """End a trainer that does not look at the stop flag, once all files are written."""
+        execution = self._execution
+        if not self._ignores_stop or execution is None or not execution.decision:
+            return
+        # A trainer that catches the exception is asked no second time.
+        self._execution = None
+        ending = None
+        if self._session is not None:
+            ending = self._containment.run("end", self._session.end, state.global_step)
+        reason = ending.stop if ending is not None else None
+        raise TrainingStopped(
+            str(reason or f"Stopped at step {state.global_step} because stop_on asked for it.")
+        )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Iterable
 
 from tqdm import tqdm
 
 from post_training_toolkit.engine.event import (
+    Episode,
     Event,
     InsightClosed,
     InsightEscalated,
     InsightFired,
     InsightFolded,
 )
+from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart
 
 _PREFIX = "[ptt] "
 _INDENT = " " * len(_PREFIX)
@@ -29,9 +32,26 @@ class Console:
         # Insights that were not shown because their root cause was.
         self._consequences: set[str] = set()
 
-    def tell(self, text: str) -> None:
+    def begin(self, start: RunStart) -> None:
+        """Greet the user."""
+        files = f"files in {start.directory}"
+        if start.trainer is None:
+            note = "its trainer is not known, so only the rules for every trainer apply"
+            self.note(f"watching this run; {note}; {files}")
+        else:
+            again = f"resumed at step {start.resumed_at}; " if start.resumed_at is not None else ""
+            self.note(f"watching this {start.trainer.upper()} run; {again}{files}")
+
+    def note(self, text: str) -> None:
         """Write one note, wrapped to the terminal."""
         self._write([(_PREFIX, text)])
+
+    def end(self, ending: RunEnding) -> None:
+        """Say what came of the run and where the report is."""
+        came_of_it = str(ending.stop) if ending.stop else f"{_summary(ending.episodes)};"
+        report = ending.report
+        where = f"report: {report}" if report is not None else "the report could not be written"
+        self.note(f"{came_of_it} {where}")
 
     def show(self, event: Event) -> None:
         """Write what happened to an insight: one paragraph when it fires, one line when it ends.
@@ -43,7 +63,7 @@ class Console:
                 self._consequences.add(event.insight)
             case InsightFolded():
                 self._consequences.add(event.insight)
-                self.tell(f"{event.rule} follows from {event.caused_by}")
+                self.note(f"{event.rule} follows from {event.caused_by}")
             case _ if event.insight in self._consequences:
                 pass
             case InsightEscalated():
@@ -54,9 +74,9 @@ class Console:
                 self._write([(_PREFIX, headline), *self._background(event)])
             case InsightClosed(resolved=True):
                 held = f"it held from step {event.first_step} to {event.last_step}"
-                self.tell(f"resolved at step {event.step}: {event.rule} ({held})")
+                self.note(f"resolved at step {event.step}: {event.rule} ({held})")
             case InsightClosed():
-                self.tell(f"{event.rule} still held when the run ended")
+                self.note(f"{event.rule} still held when the run ended")
 
     def _background(self, event: InsightFired) -> list[tuple[str, str]]:
         """Return rule, remedies and sources; of a rule that was told before, only its name."""
@@ -80,3 +100,11 @@ class Console:
                 break_on_hyphens=False,
             )
         tqdm.write("\n".join(lines))
+
+
+def _summary(found: Iterable[Episode]) -> str:
+    roots = [episode for episode in found if episode.caused_by is None]
+    if not roots:
+        return "no insights"
+    plural = "" if len(roots) == 1 else "s"
+    return f"{len(roots)} insight{plural}, the worst of severity {roots[0].severity}"

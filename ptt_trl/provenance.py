@@ -13,6 +13,9 @@ from typing import Any
 import orjson
 import torch
 
+from post_training_toolkit.ptt_trl.training_parts import TrainingParts
+from post_training_toolkit.rules.model import RuleBundle
+
 _PACKAGES = (
     "post-training-toolkit",
     "accelerate",
@@ -62,8 +65,17 @@ def configuration_hash(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def rules_hash(bundle: RuleBundle) -> str:
+    """Return the SHA-256 of the texts of all rule files, in loading order."""
+    return hashlib.sha256(b"\0".join(source.text for source in bundle.sources)).hexdigest()
+
+
 def model_identity(model: torch.nn.Module | None) -> dict[str, Any] | None:
-    """Return class, name and size of the model in training."""
+    """Return class, name, size and adapters of a model; None without one.
+
+    ``adapters`` maps the name of each adapter of peft to its kind, such as LORA; it is None for a
+    model without peft.
+    """
     if model is None:
         return None
     trainable = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
@@ -72,7 +84,26 @@ def model_identity(model: torch.nn.Module | None) -> dict[str, Any] | None:
         "name": getattr(getattr(model, "config", None), "name_or_path", None) or None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "trainable_parameters": sum(trainable),
+        "adapters": _adapters(model),
     }
+
+
+def reference_identity(parts: TrainingParts) -> dict[str, Any] | None:
+    """Return what the policy is compared with: its own model, or this one without its adapter."""
+    if parts.reference_model is not None:
+        return model_identity(parts.reference_model)
+    if not hasattr(parts.trainer, "ref_model") or parts.model is None:
+        return None
+    adapters = _adapters(parts.model)
+    return {"class": "the same model without its adapter"} if adapters else None
+
+
+def _adapters(model: torch.nn.Module) -> dict[str, str] | None:
+    configurations = getattr(model, "peft_config", None)
+    if not isinstance(configurations, Mapping):
+        return None
+    kinds = {name: getattr(each, "peft_type", None) for name, each in configurations.items()}
+    return {str(name): str(getattr(kind, "value", kind)) for name, kind in kinds.items()}
 
 
 def _git(*arguments: str) -> str | None:

@@ -11,7 +11,6 @@ from transformers import TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
 
 from post_training_toolkit.engine.run import RunDescription
-from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
 
 # Names under which users put what must not be written down, such as model_init_kwargs["token"].
 _SECRET = re.compile(r"(?i)(^|_)(token|secret|password|passwd|api_?key|credentials?)$")
@@ -20,10 +19,12 @@ _MASK = "<masked>"
 _LARGEST_INTEGER = 2**63
 
 
-def describe_run(arguments: TrainingArguments, state: TrainerState) -> RunDescription:
+def describe_run(
+    arguments: TrainingArguments, state: TrainerState, trainer: str | None
+) -> RunDescription:
     """Return the trainer, its arguments as plain JSON values, and the planned length."""
     return RunDescription(
-        trainer=detect_trainer(arguments),
+        trainer=trainer,
         configuration=plain_configuration(arguments),
         max_steps=state.max_steps if state.max_steps > 0 else None,
         logging_steps=_logging_steps(arguments, state),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -9,29 +10,43 @@ from typing import Any
 
 import orjson
 
+from post_training_toolkit.engine.metrics_file import LoggedRow, read_metrics
 from post_training_toolkit.engine.run_files import (
     INSIGHTS,
     METADATA_FINAL,
     METADATA_START,
     METRICS,
     RULES,
+    newest,
+    numbered,
 )
 from post_training_toolkit.ptt_trl.atomic_write import write_atomically
 from post_training_toolkit.rules.model import RuleBundle
 
 REPORT = "reports/run_report.md"
+RESUME_VALIDATION = "resume_validation.json"
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """The files of one run below ``path``."""
+    """The files of one run below ``path``.
+
+    ``start`` counts the starts of the run: 0 for the first, n for its nth resume, whose own files
+    bear that number.
+    """
 
     path: Path
+    start: int = 0
 
     @property
     def report(self) -> Path:
         """Where the report for people stands."""
         return self.path / REPORT
+
+    @property
+    def resume_validation(self) -> Path:
+        """Where it stands what each resume changed."""
+        return self.path / RESUME_VALIDATION
 
     def append_metrics(self, line: bytes) -> None:
         """Append one line to the metrics file and hand it to the operating system."""
@@ -41,21 +56,48 @@ class RunDirectory:
         """Append one line to the insights file and hand it to the operating system."""
         self._append(INSIGHTS, line)
 
+    def mend_metrics(self) -> None:
+        """Cut a torn last line off, as a killed run leaves it; the next would be glued to it."""
+        with (self.path / METRICS).open("rb+") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+
+    def replace_insights(self, lines: bytes) -> None:
+        """Write the insights up to a resume anew, and keep the old file beside it."""
+        path = self.path / INSIGHTS
+        if path.exists():
+            kept = f"{path.stem}.before-resume-{self.start}{path.suffix}"
+            path.rename(self.path / kept)
+        write_atomically(path, lines)
+
     def write_metadata_start(self, metadata: dict[str, Any]) -> None:
-        """Write what is known before the first step."""
-        self._write_json(METADATA_START, metadata)
+        """Write what is known before the first step of this start."""
+        self._write_json(numbered(METADATA_START, self.start), metadata)
 
     def write_metadata_final(self, metadata: dict[str, Any]) -> None:
         """Write how the run ended."""
-        self._write_json(METADATA_FINAL, metadata)
+        self._write_json(numbered(METADATA_FINAL, self.start), metadata)
+
+    def write_resume_validation(self, validation: dict[str, Any]) -> None:
+        """Write what each resume changed."""
+        self._write_json(RESUME_VALIDATION, validation)
 
     def write_rules(self, bundle: RuleBundle) -> None:
-        """Keep the rule files as they are now, numbered in loading order."""
-        folder = self.path / RULES
+        """Keep the rule files as they are now, numbered in loading order.
+
+        A resume that has the same rules as the start before it adds nothing.
+        """
+        texts = {
+            f"{number:03}-{Path(source.name.rpartition(':')[2]).stem}.yaml": source.text
+            for number, source in enumerate(bundle.sources, start=1)
+        }
+        before = newest(self.path, RULES)
+        if {file.name: file.read_bytes() for file in before.glob("*.yaml")} == texts:
+            return
+        folder = self.path / numbered(RULES, self.start)
         folder.mkdir(exist_ok=True)
-        for number, source in enumerate(bundle.sources, start=1):
-            stem = Path(source.name.rpartition(":")[2]).stem
-            write_atomically(folder / f"{number:03}-{stem}.yaml", source.text)
+        for name, text in texts.items():
+            write_atomically(folder / name, text)
 
     def write_report(self, text: str) -> None:
         """Write the report for people."""
@@ -81,13 +123,51 @@ class RunDirectory:
 def claim_run_directory(wanted: Path) -> RunDirectory:
     """Make the folder for a fresh run: the wanted one, or the next free ``-2``, ``-3``, ...
 
-    A folder is taken when it holds a run's start metadata. Raises ``OSError``.
+    A folder is taken when it holds a run's metrics or start metadata. Raises ``OSError``.
     """
-    for number in count(1):
-        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        if not (path / METADATA_START).exists():
-            path.mkdir(parents=True, exist_ok=True)
-            # An insights file exists from the start, so that "no insight" is no missing file.
-            (path / INSIGHTS).touch()
-            return RunDirectory(path)
-    raise AssertionError("count() does not end")
+    for path in _family(wanted):
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / METADATA_START).exists():
+            continue
+        try:
+            # Of two runs that start at the same moment, one gets the file.
+            (path / METRICS).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        # An insights file exists from the start, so that "no insight" is no missing file.
+        (path / INSIGHTS).touch()
+        return RunDirectory(path)
+    raise AssertionError("the family of a folder does not end")
+
+
+def find_run_directory(wanted: Path, step: int) -> RunDirectory | None:
+    """Return the folder of the run that wrote the checkpoint of a step, for its next start.
+
+    That is the newest run which came to that step: its checkpoints have replaced those of earlier
+    runs in the same place. None if there is none. Raises ``MetricsFileError`` and ``OSError``.
+    """
+    found = None
+    for path in _family(wanted):
+        if not path.exists():
+            break
+        if _last_step(path) >= step and (path / METADATA_START).exists():
+            found = path
+    return None if found is None else RunDirectory(found, _starts(found))
+
+
+def _family(wanted: Path) -> Iterator[Path]:
+    yield wanted
+    for number in count(2):
+        yield wanted.with_name(f"{wanted.name}-{number}")
+
+
+def _last_step(path: Path) -> int:
+    metrics = path / METRICS
+    if not metrics.exists():
+        return -1
+    rows = (entry for entry in read_metrics(metrics) if isinstance(entry, LoggedRow))
+    return max((row.step for row in rows), default=-1)
+
+
+def _starts(path: Path) -> int:
+    return next(n for n in count(1) if not (path / numbered(METADATA_START, n)).exists())

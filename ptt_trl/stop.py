@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-import torch
-import torch.distributed
-
 from post_training_toolkit.engine.event import Event, InsightEscalated, InsightFired
+from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.rules.suggestion import did_you_mean
+
+StopOn = str | Collection[str]
+
+
+class TrainingStopped(Exception):  # noqa: N818 - it tells of no error
+    """Ends the training of a trainer that ignores the stop flag, as PPOTrainer does.
+
+    It is raised out of ``trainer.train()`` only with ``stop_on`` set, on every rank, after the
+    checkpoint was saved and the files of the run were written. Its text says why.
+    """
 
 
 class StopDecision(IntEnum):
@@ -24,19 +32,28 @@ class StopDecision(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StopPolicy:
-    """Stops at the first insight that is at least so severe."""
+    """Stops at the first insight that is at least so severe, or of one of these rules."""
 
-    severity: Severity
+    severity: Severity | None = None
+    rules: frozenset[str] = frozenset()
 
     def choose(self, events: Iterable[Event]) -> InsightFired | InsightEscalated | None:
         """Return the most severe insight that demands a stop, fired or risen to that severity."""
         demanding = [
             event
             for event in events
-            if isinstance(event, InsightFired | InsightEscalated)
-            and event.severity.rank >= self.severity.rank
+            if isinstance(event, InsightFired | InsightEscalated) and self._demands(event)
         ]
         return max(demanding, key=lambda event: event.severity.rank, default=None)
+
+    def _demands(self, event: InsightFired | InsightEscalated) -> bool:
+        if self.severity is not None:
+            return event.severity.rank >= self.severity.rank
+        return event.rule in self.rules
+
+    def to_json(self) -> str | list[str]:
+        """Return what the user asked for."""
+        return sorted(self.rules) if self.severity is None else str(self.severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +92,90 @@ class StopOutcome:
         return f"{text} There is no checkpoint from before the trouble."
 
 
-def parse_stop_on(stop_on: str | None) -> StopPolicy | None:
-    """Return the policy for ``stop_on``; raises ``ValueError`` with a suggestion.
+class StopSwitch:
+    """Remembers which insight asked for the stop of this run, and what came of it.
 
-    >>> parse_stop_on("hihg")
+    ``decision`` is what rank 0 asks for; all ranks must agree before anything happens.
+    """
+
+    def __init__(self, policy: StopPolicy | None, checkpoints: Checkpoints) -> None:
+        self._policy = policy
+        self._checkpoints = checkpoints
+        self._by: InsightFired | InsightEscalated | None = None
+        self._weights_finite = True
+        self._saved_at: int | None = None
+        self.decision = StopDecision.CONTINUE
+
+    def consider(self, events: Iterable[Event]) -> None:
+        """Ask for a stop if one of the events demands it; the first one that does counts."""
+        if self._policy is None or self._by is not None:
+            return
+        self._by = self._policy.choose(events)
+        if self._by is None:
+            return
+        good = self._checkpoints.last_sound(self._by.last_sound_step)
+        deletes_the_good_one = good is not None and self._checkpoints.saving_would_delete(good)
+        self.decision = (
+            StopDecision.STOP_WITHOUT_SAVING if deletes_the_good_one else StopDecision.SAVE_AND_STOP
+        )
+
+    def note_weights_not_finite(self) -> None:
+        """Take in that the weights are not worth saving."""
+        self._weights_finite = False
+
+    def note_checkpoint(self, step: int) -> None:
+        """Take in that a checkpoint was saved; after the decision it is that of the stop."""
+        self._checkpoints.steps.append(step)
+        if self._by is not None:
+            self._saved_at = step
+
+    def outcome(self, step: int) -> StopOutcome | None:
+        """Return how the stop went when the run ended at a step; None if nothing asked for one."""
+        by = self._by
+        if by is None:
+            return None
+        return StopOutcome(
+            insight=by.insight,
+            rule=by.rule,
+            severity=by.severity,
+            message=by.message,
+            fired_at_step=by.step,
+            ended_at_step=step,
+            weights_finite=self._weights_finite,
+            saved_checkpoint=self._name(self._saved_at),
+            last_good_checkpoint=self._name(self._checkpoints.last_sound(by.last_sound_step)),
+        )
+
+    def _name(self, step: int | None) -> str | None:
+        return None if step is None else str(self._checkpoints.path(step))
+
+
+def parse_stop_on(stop_on: StopOn | None, rules: Collection[str]) -> StopPolicy | None:
+    """Return the policy for a severity, or for ids out of ``rules``, those of the loaded rules.
+
+    Raises ``ValueError`` with a suggestion for any other word.
+
+    >>> parse_stop_on("hihg", [])
     Traceback (most recent call last):
     ...
     ValueError: stop_on cannot be 'hihg'; did you mean 'high'?
+    >>> parse_stop_on(["margin_colapse"], ["margin_collapse"])
+    Traceback (most recent call last):
+    ...
+    ValueError: stop_on names no rule 'margin_colapse'; did you mean 'margin_collapse'?
     """
     if stop_on is None:
         return None
-    try:
-        return StopPolicy(Severity(stop_on))
-    except ValueError:
+    if isinstance(stop_on, str):
+        if stop_on in set(Severity):
+            return StopPolicy(Severity(stop_on))
+        if stop_on in rules:
+            raise ValueError(f"stop_on takes ids of rules in a list: stop_on=[{stop_on!r}]")
         guess = did_you_mean(stop_on, Severity)
-        raise ValueError(f"stop_on cannot be {stop_on!r}{guess}") from None
-
-
-def is_distributed() -> bool:
-    """Return whether several processes train together."""
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def agree(decision: StopDecision, device: torch.device) -> StopDecision:
-    """Return rank 0's decision on every rank; every rank must call this at the same step.
-
-    Only rank 0 diagnoses. A rank that stopped alone would leave the others waiting for ever.
-    """
-    shared = torch.tensor([int(decision)], device=device)
-    torch.distributed.broadcast(shared, src=0)
-    return StopDecision(int(shared.item()))
+        raise ValueError(f"stop_on cannot be {stop_on!r}{guess}")
+    for name in stop_on:
+        if name not in rules:
+            raise ValueError(f"stop_on names no rule {name!r}{did_you_mean(name, rules)}")
+    if not stop_on:
+        raise ValueError("stop_on is an empty list; None never stops")
+    return StopPolicy(rules=frozenset(stop_on))

@@ -43,7 +43,8 @@ class Profile:
 
     ``canonical`` maps raw keys to canonical metrics, ``derived`` a metric to the expression that
     gives it from other metrics and the configuration. A trainer that ``logs_every_step`` does so
-    whatever the argument logging_steps says.
+    whatever the argument logging_steps says. One that ``ignores_stop`` trains on when its callbacks
+    ask for an end.
     """
 
     trainer: str | None
@@ -51,6 +52,7 @@ class Profile:
     derived: Mapping[str, Expression]
     _configuration: Mapping[str, Any]
     logs_every_step: bool = False
+    ignores_stop: bool = False
 
     def canonical_name(self, key: str) -> str:
         """Return the canonical name of a raw key, or the key itself.
@@ -137,6 +139,7 @@ def load_profile(trainer: str | None) -> Profile:
         },
         _configuration={name: _parse(entry) for name, entry in configuration.items()},
         logs_every_step=own.get("logs_every_step", False),
+        ignores_stop=own.get("ignores_stop", False),
     )
 
 

@@ -12,13 +12,8 @@ from post_training_toolkit.engine.readers.description import (
     read_entries,
 )
 from post_training_toolkit.engine.readers.recording import Recording
-from post_training_toolkit.engine.replay import RunDirectoryError, read_run_description
-from post_training_toolkit.engine.run_files import (
-    DEFAULT_FOLDER,
-    METADATA_START,
-    METRICS,
-    RULES,
-)
+from post_training_toolkit.engine.replay import read_run_description, require_run_directory
+from post_training_toolkit.engine.run_files import METRICS
 
 
 def read_run_directory(folder: Path, given: GivenDescription) -> DescribedRecording:
@@ -26,11 +21,7 @@ def read_run_directory(folder: Path, given: GivenDescription) -> DescribedRecord
 
     Raises ``RunDirectoryError`` for a folder that lacks one of the files.
     """
-    for name in (METADATA_START, METRICS, RULES):
-        if not (folder / name).exists():
-            inside = folder / DEFAULT_FOLDER
-            guess = f"; did you mean {inside}?" if (inside / METADATA_START).exists() else ""
-            raise RunDirectoryError(f"{folder} is no run directory: it has no {name}{guess}")
+    require_run_directory(folder)
     recorded = read_run_description(folder)
     run = replace(
         recorded,

@@ -82,6 +82,17 @@ def _tell(entries: Sequence[MetricsEntry]) -> list[int | str]:
             ["train_begin 0", 50, 60, 70],
             ["the run was resumed at step 60"],
         ),
+        # A last evaluation behind the end is no part of the training, resumed or not.
+        (
+            ["train_begin 0", 50, 60, "train_end 60", 60],
+            ["train_begin 0", 50, 60, "train_end 60"],
+            [],
+        ),
+        (
+            ["train_begin 0", 50, 60, "train_end 60", 60, "train_begin 60", 70],
+            ["train_begin 0", 50, 60, 70],
+            ["the run was resumed at step 60"],
+        ),
         # From the beginning.
         (
             ["train_begin 0", 10, 20, "train_begin 0", 10],

@@ -1,0 +1,40 @@
+"""What the processes of a distributed run tell each other; every rank must make each call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed
+
+from post_training_toolkit.ptt_trl.stop import StopDecision
+
+
+def is_distributed() -> bool:
+    """Return whether several processes train together."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def agree(decision: StopDecision, device: torch.device) -> StopDecision:
+    """Return rank 0's decision on every rank.
+
+    Only rank 0 diagnoses. A rank that stopped alone would leave the others waiting for ever.
+    """
+    shared = torch.tensor([int(decision)], device=device)
+    torch.distributed.broadcast(shared, src=0)
+    return StopDecision(int(shared.item()))
+
+
+def all_ranks(answer: bool, device: torch.device) -> bool:
+    """Return whether the answer is yes on every rank."""
+    shared = torch.tensor([int(answer)], device=device)
+    torch.distributed.all_reduce(shared, op=torch.distributed.ReduceOp.MIN)
+    return bool(shared.item())
+
+
+def gather(numbers: Sequence[float], device: torch.device) -> list[list[float]]:
+    """Return the numbers of every rank, in the order of ranks, on every rank."""
+    own = torch.tensor(numbers, device=device, dtype=torch.float32)
+    of_all = [torch.empty_like(own) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(of_all, own)
+    return [each.tolist() for each in of_all]
