@@ -13,7 +13,15 @@ import orjson
 from post_training_toolkit.engine.event import Episode, episodes
 from post_training_toolkit.engine.insights_file import read_insights
 from post_training_toolkit.engine.metrics_file import LoggedRow, MetricsEntry, read_metrics
-from post_training_toolkit.engine.run_files import INSIGHTS, METADATA_FINAL, METADATA_START, METRICS
+from post_training_toolkit.engine.run_files import (
+    INSIGHTS,
+    METADATA_FINAL,
+    METADATA_START,
+    METRICS,
+    newest,
+)
+from post_training_toolkit.engine.seams import consolidate
+from post_training_toolkit.ptt_trl.run_directory import RESUME_VALIDATION
 from post_training_toolkit.ptt_trl.stop import StopOutcome
 
 # Bookkeeping that says nothing about how the training went.
@@ -49,8 +57,8 @@ def render_report(run_dir: Path) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    start: dict[str, Any] = orjson.loads((run_dir / METADATA_START).read_bytes())
-    final: dict[str, Any] = orjson.loads((run_dir / METADATA_FINAL).read_bytes())
+    start: dict[str, Any] = orjson.loads(newest(run_dir, METADATA_START).read_bytes())
+    final: dict[str, Any] = orjson.loads(newest(run_dir, METADATA_FINAL).read_bytes())
     found = episodes(read_insights(run_dir / INSIGHTS))
     roots = [each for each in found if each.caused_by is None]
     return environment.get_template("run_report.md.jinja").render(
@@ -61,13 +69,22 @@ def render_report(run_dir: Path) -> str:
         consequences=_consequences(found, roots),
         # One set of advice per rule, however many episodes it had.
         actions={each.fired.rule: each.fired.remediation for each in roots},
-        metrics=summarise_metrics(read_metrics(run_dir / METRICS)),
+        metrics=summarise_metrics(consolidate(read_metrics(run_dir / METRICS)).entries),
+        resumes=_resumes(run_dir),
         files=sorted(
             str(path.relative_to(run_dir))
             for path in run_dir.rglob("*")
             if path.is_file() and not path.name.startswith(".")
         ),
     )
+
+
+def _resumes(run_dir: Path) -> list[dict[str, Any]]:
+    path = run_dir / RESUME_VALIDATION
+    resumes: list[dict[str, Any]] = (
+        orjson.loads(path.read_bytes())["resumes"] if path.exists() else []
+    )
+    return resumes
 
 
 def _consequences(found: Iterable[Episode], roots: Iterable[Episode]) -> dict[str, list[Episode]]:

@@ -37,7 +37,7 @@ class Seam:
     changes: list[dict[str, Any]]
 
     def add(self, row: Row) -> bool:
-        """Take one canonical row after the seam in; return whether the comparison is now complete."""
+        """Take in one canonical row after the seam; return whether it completes the comparison."""
         was_complete = self.comparison.complete
         self.comparison.add(row)
         return self.comparison.complete and not was_complete

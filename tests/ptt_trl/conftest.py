@@ -63,6 +63,7 @@ def _run_dpo(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Run
         output_dir: Path,
         *callbacks: TrainerCallback,
         config_class: type[DPOConfig] = DPOConfig,
+        resume_from: Path | None = None,
         **given: Any,
     ) -> Trainer:
         trainer = DPOTrainer(
@@ -74,7 +75,7 @@ def _run_dpo(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Run
             processing_class=tokenizer,
             callbacks=list(callbacks),
         )
-        trainer.train()
+        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         return trainer
 
     return run
