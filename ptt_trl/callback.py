@@ -16,7 +16,7 @@ from post_training_toolkit.engine.run_files import DEFAULT_FOLDER
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
 from post_training_toolkit.ptt_trl.console import Console
 from post_training_toolkit.ptt_trl.machine import MachineReading, MachineWatch
-from post_training_toolkit.ptt_trl.ranks import agree, gather, is_distributed
+from post_training_toolkit.ptt_trl.ranks import gather, is_distributed
 from post_training_toolkit.ptt_trl.run_description import describe_run
 from post_training_toolkit.ptt_trl.run_directory import (
     RunDirectory,
@@ -38,8 +38,8 @@ from post_training_toolkit.rules.sources import expand_path, read_file, shipped_
 
 PathLike = str | Path
 
-# Steps between two readings of all ranks where no stop has to be agreed on anyway.
-_STEPS_BETWEEN_READINGS = 50
+# Steps between two exchanges of all ranks where no stop has to be agreed on anyway.
+_STEPS_BETWEEN_EXCHANGES = 50
 
 
 class DiagnosticsCallback(TrainerCallback):
@@ -86,8 +86,8 @@ class DiagnosticsCallback(TrainerCallback):
         self._machine: MachineWatch | None = None
         self._execution: StopExecution | None = None
         self._ignores_stop = False
-        self._logged_since_agreement = False
-        self._read_at = 0
+        self._logged_since_exchange = False
+        self._exchanged_at = 0
 
     def on_train_begin(
         self,
@@ -103,8 +103,8 @@ class DiagnosticsCallback(TrainerCallback):
         self._execution = StopExecution(self._containment, args.device)
         trainer = self._containment.run("trainer detection", self._detect, args)
         self._ignores_stop = load_profile(trainer).ignores_stop
-        self._logged_since_agreement = False
-        self._read_at = 0
+        self._logged_since_exchange = False
+        self._exchanged_at = 0
         if state.is_world_process_zero:
             self._session = self._containment.run(
                 "start", self._open_session, args, state, trainer, kwargs
@@ -124,6 +124,7 @@ class DiagnosticsCallback(TrainerCallback):
         self._containment.run("log", self._take_row, state, logs)
         if self._stop_policy is not None and not is_distributed():
             self._stop_if(self._wish(), control, kwargs.get("model"))
+        self._end_pause()
 
     def on_step_begin(
         self,
@@ -143,19 +144,18 @@ class DiagnosticsCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """With several processes, agree on the last log and gather what each has measured."""
+        """Read what this process measured; with several, exchange it and agree on the last log."""
         # A log can be a single rank's own affair; the end of a step is not, and every rank sees
-        # the same flags there. Outside containment, since a rank that stays away blocks the others.
+        # the same flags there.
         logs_now = control.should_log or control.should_evaluate
         if self._machine is not None:
-            pause = logs_now or control.should_save
-            self._containment.run("machine", self._machine.step_ends, pause=pause)
-        if self._stop_policy is not None and is_distributed() and self._logged_since_agreement:
-            agreed = agree(self._wish(), args.device)
-            self._stop_if(agreed, control, kwargs.get("model"))
-        self._logged_since_agreement = logs_now
-        if logs_now and self._machine is not None and self._reading_is_due(state.global_step):
-            self._read_machines(self._machine, args, state)
+            self._containment.run("machine", self._machine.step_ends)
+            if not is_distributed():
+                if logs_now:
+                    self._take_readings(state, [self._read(self._machine)])
+            elif self._exchange_is_due(state.global_step):
+                self._exchange(self._machine, args, state, control, kwargs.get("model"))
+        self._logged_since_exchange |= logs_now
         if not control.should_save:
             self._end_if_stop_is_ignored(state)
 
@@ -167,9 +167,19 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Keep a save at the end of the epoch from undoing a stop without saving."""
-        self._logged_since_agreement |= control.should_log or control.should_evaluate
+        self._logged_since_exchange |= control.should_log or control.should_evaluate
         if self._execution is not None:
             self._execution.guard_saving(control)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Leave the evaluation out of the time between two steps."""
+        self._end_pause()
 
     def on_save(
         self,
@@ -181,6 +191,7 @@ class DiagnosticsCallback(TrainerCallback):
         """Remember the checkpoint: it may be the last good one."""
         if self._session is not None:
             self._containment.run("save", self._session.note_checkpoint, state.global_step)
+        self._end_pause()
         self._end_if_stop_is_ignored(state)
 
     def on_train_end(
@@ -251,20 +262,37 @@ class DiagnosticsCallback(TrainerCallback):
         if self._session is not None and not self._execution.weights_finite:
             self._session.note_weights_not_finite()
 
-    def _reading_is_due(self, step: int) -> bool:
-        if self._stop_policy is not None or not is_distributed():
-            return True
-        return step - self._read_at >= _STEPS_BETWEEN_READINGS
+    def _end_pause(self) -> None:
+        if self._machine is not None:
+            self._containment.run("machine", self._machine.pause_ends)
 
-    def _read_machines(
-        self, machine: MachineWatch, args: TrainingArguments, state: TrainerState
+    def _exchange_is_due(self, step: int) -> bool:
+        if self._stop_policy is not None:
+            return self._logged_since_exchange
+        return step - self._exchanged_at >= _STEPS_BETWEEN_EXCHANGES
+
+    def _exchange(
+        self,
+        machine: MachineWatch,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: torch.nn.Module | None,
     ) -> None:
-        self._read_at = state.global_step
-        reading = self._containment.run("machine", machine.read) or MachineReading.nothing()
-        readings = [reading]
-        if is_distributed():
-            of_all = gather(reading.numbers(), args.device)
-            readings = [MachineReading(*numbers) for numbers in of_all]
+        """Gather what every rank measured, and what rank 0 asks for, in one collective call.
+
+        Outside containment, since a rank that stays away would block the others.
+        """
+        self._exchanged_at = state.global_step
+        self._logged_since_exchange = False
+        of_all = gather([self._wish(), *self._read(machine).numbers()], args.device)
+        self._stop_if(StopDecision(int(of_all[0][0])), control, model)
+        self._take_readings(state, [MachineReading(*numbers) for _, *numbers in of_all])
+
+    def _read(self, machine: MachineWatch) -> MachineReading:
+        return self._containment.run("machine", machine.read) or MachineReading.nothing()
+
+    def _take_readings(self, state: TrainerState, readings: Sequence[MachineReading]) -> None:
         if self._session is not None:
             self._containment.run(
                 "machine", self._session.take_readings, state.global_step, state.epoch, readings

@@ -68,25 +68,29 @@ class MachineWatch:
         self._device = device
         self._began: float | None = None
         self._ended: float | None = None
-        self._paused = False
         self._restart()
 
     def step_begins(self) -> None:
         """Take in that a step begins."""
         self._began = time.perf_counter()
-        if self._ended is not None and not self._paused:
+        if self._ended is not None:
             self._data_time += self._began - self._ended
             self._data_steps += 1
 
-    def step_ends(self, *, pause: bool) -> None:
-        """Take in that a step has ended; ``pause`` says that a log, save or evaluation follows."""
+    def step_ends(self) -> None:
+        """Take in that a step has ended."""
         now = time.perf_counter()
         # PPOTrainer tells only of the ends of steps.
         since = self._began if self._began is not None else self._ended
         if since is not None:
             self._step_time += now - since
             self._steps += 1
-        self._began, self._ended, self._paused = None, now, pause
+        self._began, self._ended = None, now
+
+    def pause_ends(self) -> None:
+        """Take in that a log, an evaluation or a save is over, where ranks may have waited."""
+        if self._ended is not None:
+            self._ended = time.perf_counter()
 
     def saw_non_finite(self) -> None:
         """Take in that this rank was given a number that is not finite."""

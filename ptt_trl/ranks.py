@@ -7,22 +7,10 @@ from collections.abc import Sequence
 import torch
 import torch.distributed
 
-from post_training_toolkit.ptt_trl.stop import StopDecision
-
 
 def is_distributed() -> bool:
     """Return whether several processes train together."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def agree(decision: StopDecision, device: torch.device) -> StopDecision:
-    """Return rank 0's decision on every rank.
-
-    Only rank 0 diagnoses. A rank that stopped alone would leave the others waiting for ever.
-    """
-    shared = torch.tensor([int(decision)], device=device)
-    torch.distributed.broadcast(shared, src=0)
-    return StopDecision(int(shared.item()))
 
 
 def all_ranks(answer: bool, device: torch.device) -> bool:

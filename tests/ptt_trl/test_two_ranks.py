@@ -1,4 +1,4 @@
-"""Two processes stop at the same step, and only the first writes."""
+"""Two processes agree on every stop, the first alone writes, and watching costs them little."""
 
 from __future__ import annotations
 
@@ -7,26 +7,126 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from post_training_toolkit.engine.insights_file import insight_line
+from post_training_toolkit.engine.metrics_file import LoggedRow, read_metrics
+from post_training_toolkit.engine.replay import replay_run_directory
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = Path(__file__).parent / "two_rank_run.py"
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+# Without --multi_gpu it would start a single process; the processes then find that they have none.
+ACCELERATE = ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu"]
+ACCELERATE += ["--num_processes=2", "--num_machines=1", "--mixed_precision=no"]
+ACCELERATE += ["--dynamo_backend=no"]
+# A run of these takes 10 to 20 seconds; one that waits for a lost rank would take half an hour.
+TIME_LIMIT = 240
 
 
-def test_both_ranks_stop_together_and_rank_0_alone_writes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    command += ["--standalone", str(SCRIPT), str(tmp_path)]
+def launch(
+    scenario: str, output_dir: Path, launcher: list[str] = TORCHRUN
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "demo" / "scripts")}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=240, env=environment, cwd=tmp_path
+    return subprocess.run(
+        [sys.executable, *launcher, str(SCRIPT), scenario, str(output_dir)],
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT,
+        env=environment,
+        cwd=output_dir,
     )
+
+
+def found_by_ranks(output_dir: Path) -> list[Any]:
+    return [json.loads((output_dir / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def final_metadata(output_dir: Path) -> Any:
+    return json.loads((output_dir / "ptt" / "run_metadata_final.json").read_text())
+
+
+@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
+def test_both_ranks_stop_together_and_rank_0_alone_writes(
+    launcher: list[str], tmp_path: Path
+) -> None:
+    done = launch("stop", tmp_path, launcher)
     assert done.returncode == 0, done.stderr
-    steps = [int((tmp_path / f"rank-{rank}.txt").read_text()) for rank in (0, 1)]
-    assert steps[0] == steps[1] < 20
-    final = json.loads((tmp_path / "ptt" / "run_metadata_final.json").read_text())
+    first, second = found_by_ranks(tmp_path)
+    assert first == second < 20
+    final = final_metadata(tmp_path)
     assert final["stop"]["rule"] == "dpo_loss_random"
-    assert final["last_step"] == steps[0]
+    assert final["last_step"] == first
+    assert final["failures"] == []
     assert Path(final["stop"]["saved_checkpoint"], "model.safetensors").exists()
     # A second writer would have claimed the next free folder or doubled the rows.
     assert not (tmp_path / "ptt-2").exists()
-    losses = (tmp_path / "ptt" / "metrics.jsonl").read_text().count('"loss":')
-    assert losses == steps[0]
+    losses = (tmp_path / "ptt" / "metrics.jsonl").read_text().count('"logs":{"loss":')
+    assert losses == first
+
+
+def test_trouble_that_one_rank_alone_sees_stops_both(tmp_path: Path) -> None:
+    done = launch("trouble_on_rank_1", tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = found_by_ranks(tmp_path)
+    assert first == second < 12
+    final = final_metadata(tmp_path)
+    assert final["stop"]["rule"] == "rank_non_finite"
+    rows = [
+        entry.row
+        for entry in read_metrics(tmp_path / "ptt" / "metrics.jsonl")
+        if isinstance(entry, LoggedRow)
+    ]
+    # Rank 0 itself was logged nothing that is not finite.
+    assert not any(row.non_finite for row in rows)
+    assert max(row.values.get("non_finite/ranks", 0) for row in rows) == 1
+    gathered = rows[-1].values if "step_time/max" in rows[-1].values else rows[-2].values
+    assert 0 < gathered["step_time/min"] <= gathered["step_time/mean"] <= gathered["step_time/max"]
+    assert 0 < gathered["memory/min"] <= gathered["memory/max"] < gathered["memory/capacity"]
+
+
+def test_ranks_that_log_by_epoch_stop_together(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "version: 1\n"
+        "rules:\n"
+        "  - id: any_loss\n"
+        "    title: There is a loss\n"
+        "    description: Fires at the first row.\n"
+        "    metric: loss\n"
+        "    threshold: {above: 0}\n"
+        "    severity: low\n"
+        "    detects: [any_loss]\n"
+        "    message: the loss is {value}\n"
+        "    remediation: [Nothing.]\n"
+        "    citation: []\n"
+        "    threshold_origin: empirical\n"
+        "    false_alarms: [Every run.]\n"
+    )
+    done = launch("log_by_epoch", tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = found_by_ranks(tmp_path)
+    # Ten steps an epoch; the step after the first epoch is the first where ranks can agree.
+    assert first == second == 11
+
+
+def test_a_lost_rank_leaves_a_readable_run_and_no_one_waiting(tmp_path: Path) -> None:
+    done = launch("die", tmp_path)
+    assert done.returncode != 0
+    run_dir = tmp_path / "ptt"
+    entries = read_metrics(run_dir / "metrics.jsonl")
+    assert max(each.step for each in entries) == 5
+    replayed = b"".join(insight_line(each) for each in replay_run_directory(run_dir))
+    assert replayed.startswith((run_dir / "insights.jsonl").read_bytes())
+
+
+def test_watching_costs_no_collective_call_and_changes_no_loss(tmp_path: Path) -> None:
+    done = launch("cost", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for found in found_by_ranks(tmp_path):
+        assert found["watching"] == found["without"]
+        assert found["stopping"]["losses"] == found["without"]["losses"]
+        assert len(found["without"]["losses"]) == 10
+        # One for each log but the last, after which no step follows.
+        assert found["stopping"]["calls"] == found["without"]["calls"] + 9

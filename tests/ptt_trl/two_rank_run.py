@@ -1,62 +1,168 @@
-"""Run under torchrun by test_two_ranks.py: a DPO run that asks for a stop on every rank."""
+"""Run by test_two_ranks.py in two processes: a DPO run of the scenario that the command names."""
 
 from __future__ import annotations
 
-import copy
+import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
+import torch.distributed
 from tiny_language_model import build_model, build_tokenizer, preference_dataset
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from post_training_toolkit import DiagnosticsCallback
 
+LEARNS_NOTHING = 2e-8
+LEARNS = 5e-4
+COLLECTIVES = ("broadcast", "all_reduce", "all_gather", "all_gather_into_tensor", "barrier")
 
-class LogOnFirstRank(TrainerCallback):
-    """Logs a metric on rank 0 alone, as users do with the score of a judge."""
+tokenizer = build_tokenizer()
+
+
+class AtStep(TrainerCallback):
+    """Does something on one rank alone as each step begins, as users do with judges."""
 
     trainer: DPOTrainer
 
+    def __init__(self, rank: int, act: Callable[[DPOTrainer, int], None]) -> None:
+        self.rank = rank
+        self.act = act
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Log, where a collective call would wait for the other rank for ever."""
-        if state.is_world_process_zero:
-            self.trainer.log({"judge_score": 0.5})
+        """Act, where a collective call would wait for the other rank for ever."""
+        if args.process_index == self.rank:
+            self.act(self.trainer, state.global_step)
 
 
-def main() -> None:
-    """Train with a learning rate that changes nothing, and write where this rank stopped."""
-    torch.set_num_threads(1)
-    output_dir = Path(sys.argv[1])
-    tokenizer = build_tokenizer()
-    model = build_model(tokenizer, seed=0)
+def train(output_dir: Path, *callbacks: TrainerCallback, **given: Any) -> DPOTrainer:
+    """Train a tiny model; ``given`` are arguments of DPOConfig."""
     arguments = DPOConfig(
         output_dir=str(output_dir),
-        per_device_train_batch_size=4,
-        learning_rate=2e-8,
-        max_steps=40,
-        logging_steps=1,
-        save_strategy="no",
-        report_to="none",
-        use_cpu=True,
-        bf16=False,
+        **{
+            "per_device_train_batch_size": 4,
+            "learning_rate": LEARNS_NOTHING,
+            "max_steps": 40,
+            "logging_steps": 1,
+            "save_strategy": "no",
+            "report_to": "none",
+            "use_cpu": True,
+            "bf16": False,
+            **given,
+        },
     )
     trainer = DPOTrainer(
-        model=copy.deepcopy(model),
-        ref_model=model,
+        model=build_model(tokenizer, seed=0),
+        ref_model=build_model(tokenizer, seed=0),
         args=arguments,
         train_dataset=preference_dataset(400, seed=1),
         processing_class=tokenizer,
-        callbacks=[DiagnosticsCallback(stop_on="high")],
+        callbacks=list(callbacks),
     )
-    judge = LogOnFirstRank()
-    judge.trainer = trainer
-    trainer.add_callback(judge)
+    for callback in callbacks:
+        if isinstance(callback, AtStep):
+            callback.trainer = trainer
     trainer.train()
-    rank = arguments.process_index
-    (output_dir / f"rank-{rank}.txt").write_text(str(trainer.state.global_step))
+    return trainer
+
+
+def stop(output_dir: Path) -> Any:
+    """Learn nothing, while rank 0 alone logs a score, and stop."""
+    judge = AtStep(0, lambda trainer, step: trainer.log({"judge_score": 0.5}))
+    return train(output_dir, DiagnosticsCallback(stop_on="high"), judge).state.global_step
+
+
+def trouble_on_rank_1(output_dir: Path) -> Any:
+    """Learn well, but on rank 1 alone a score of its own is NaN at step 5."""
+
+    def judge(trainer: DPOTrainer, step: int) -> None:
+        if step == 5:
+            trainer.log({"judge_score": float("nan")})
+
+    callback = DiagnosticsCallback(stop_on=["rank_non_finite"])
+    return train(output_dir, callback, AtStep(1, judge), learning_rate=LEARNS).state.global_step
+
+
+def log_by_epoch(output_dir: Path) -> Any:
+    """Log only as epochs end, where no step follows at once, and stop by the first log."""
+    rules = output_dir / "own.yaml"
+    callback = DiagnosticsCallback(rules=rules, stop_on=["any_loss"])
+    trainer = train(
+        output_dir,
+        callback,
+        logging_strategy="epoch",
+        max_steps=-1,
+        num_train_epochs=3,
+        per_device_train_batch_size=20,
+    )
+    return trainer.state.global_step
+
+
+def die(output_dir: Path) -> Any:
+    """Lose rank 1 in the middle of a run that would stop a little later."""
+
+    def end(trainer: DPOTrainer, step: int) -> None:
+        if step == 5:
+            os._exit(7)
+
+    return train(output_dir, DiagnosticsCallback(stop_on="high"), AtStep(1, end)).state.global_step
+
+
+def cost(output_dir: Path) -> Any:
+    """Count collective calls, and keep the losses, without the callback and with it."""
+    counted = {}
+    for name, callbacks in {
+        "without": [],
+        "watching": [DiagnosticsCallback()],
+        "stopping": [DiagnosticsCallback(stop_on="critical")],
+    }.items():
+        with collective_calls() as calls:
+            trainer = train(
+                output_dir / name, *callbacks, learning_rate=LEARNS, max_steps=20, logging_steps=2
+            )
+        losses = [row["loss"].hex() for row in trainer.state.log_history if "loss" in row]
+        counted[name] = {"calls": len(calls), "losses": losses}
+    return counted
+
+
+@contextmanager
+def collective_calls() -> Iterator[list[str]]:
+    """Yield a list of the names of all collective calls made while it is open."""
+    calls: list[str] = []
+
+    def counting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            calls.append(name)
+            return original(*arguments, **keywords)
+
+        return call
+
+    with ExitStack() as patches:
+        for name in COLLECTIVES:
+            original = getattr(torch.distributed, name)
+            patches.enter_context(
+                mock.patch.object(torch.distributed, name, counting(name, original))
+            )
+        yield calls
+
+
+SCENARIOS = {
+    scenario.__name__: scenario for scenario in (stop, trouble_on_rank_1, log_by_epoch, die, cost)
+}
+
+
+def main() -> None:
+    """Run the scenario and write what this rank found out."""
+    torch.set_num_threads(1)
+    output_dir = Path(sys.argv[2])
+    found = SCENARIOS[sys.argv[1]](output_dir)
+    (output_dir / f"rank-{os.environ['RANK']}.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
