@@ -50,13 +50,13 @@ def machine_row(readings: Sequence[MachineReading]) -> dict[str, float]:
     row: dict[str, float] = {}
     for name in ("step_time", "data_time", "memory"):
         values = [getattr(reading, name) for reading in readings]
-        if all(value == value for value in values):
+        if not any(map(math.isnan, values)):
             row[f"{name}/min"] = min(values)
             row[f"{name}/mean"] = sum(values) / len(values)
             row[f"{name}/max"] = max(values)
-    capacity = min(reading.capacity for reading in readings)
-    if capacity == capacity:
-        row["memory/capacity"] = capacity
+    capacities = [reading.capacity for reading in readings]
+    if not any(map(math.isnan, capacities)):
+        row["memory/capacity"] = min(capacities)
     row["non_finite/ranks"] = sum(reading.non_finite for reading in readings)
     return row
 

@@ -121,11 +121,12 @@ def replay(
     """  # noqa: D301 - click looks for the character itself
     # river takes a while to import, which --help should not.
     from post_training_toolkit.engine.readers.description import GivenDescription
+    from post_training_toolkit.engine.seams import consolidate
 
     given = GivenDescription(trainer, _arguments(config_path), max_steps, logging_steps)
     recording, rules = _open(path, kept_as, run, rule_paths, given)
-    for guess in recording.guesses:
-        click.echo(f"{path}: {guess}", err=True)
+    for note in (*recording.guesses, *consolidate(recording.entries).notes):
+        click.echo(f"{path}: {note}", err=True)
     events, not_judged = _run(recording, rules)
     _print(output, events, not_judged)
     if recording.broken is not None:

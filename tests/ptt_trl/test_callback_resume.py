@@ -8,9 +8,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 from transformers import TrainerCallback
 
 from post_training_toolkit import DiagnosticsCallback
+from post_training_toolkit.engine.cli.main import main
 from post_training_toolkit.engine.event import episodes
 from post_training_toolkit.engine.insights_file import insight_line, read_insights
 from post_training_toolkit.engine.metrics_file import LoggedRow, read_metrics
@@ -86,6 +88,14 @@ def test_the_insights_are_those_of_an_uninterrupted_run(resumed: Path, uninterru
     [before] = resumed.glob("insights.before-resume-*.jsonl")
     [episode] = episodes(read_insights(before))
     assert episode.closed is None
+
+
+def test_the_command_line_tells_of_the_seam(resumed: Path) -> None:
+    done = CliRunner().invoke(main, ["replay", str(resumed)])
+    assert done.exit_code == 0
+    seam = "the run was resumed at step 20; 13 rows logged after it before no longer count"
+    assert seam in done.stderr
+    assert "dpo_loss_random" in done.stdout
 
 
 def test_nothing_has_changed_and_the_validation_says_so(resumed: Path) -> None:

@@ -135,6 +135,34 @@ def test_a_row_over_several_steps_does_not_vouch_for_a_checkpoint_within_it(
     assert _final(tmp_path)["stop"]["last_good_checkpoint"] == str(tmp_path / "checkpoint-9")
 
 
+def test_stop_on_names_of_rules_stops_at_these_alone(run_dpo: Any, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(LATE_RULE)
+    callback = DiagnosticsCallback(rules=own, stop_on=["late"])
+    # dpo_loss_random fires long before, and is as severe.
+    trainer = run_dpo(tmp_path, callback, **BROKEN)
+    assert trainer.state.global_step == 14
+    final = _final(tmp_path)
+    assert final["stop"]["rule"] == "late"
+    start = json.loads((tmp_path / "ptt" / "run_metadata_start.json").read_text())
+    assert start["stop_on"] == ["late"]
+    insights = (tmp_path / "ptt" / "insights.jsonl").read_text()
+    assert "dpo_loss_random" in insights
+
+
+@pytest.mark.parametrize(
+    ("stop_on", "problem"),
+    [
+        ("dpo_loss_random", "stop_on takes ids of rules in a list"),
+        (["dpo_loss_randm"], "did you mean 'dpo_loss_random'"),
+        ([], "an empty list"),
+    ],
+)
+def test_a_mistake_in_names_of_rules_is_told_before_training(stop_on: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        DiagnosticsCallback(stop_on=stop_on)
+
+
 def test_an_unknown_severity_is_refused_before_training() -> None:
     with pytest.raises(ValueError, match="stop_on cannot be 'hihg'; did you mean 'high'"):
         DiagnosticsCallback(stop_on="hihg")

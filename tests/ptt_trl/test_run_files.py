@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
 from post_training_toolkit.engine.door import admit
-from post_training_toolkit.engine.metrics_file import LoggedRow, Milestone
+from post_training_toolkit.engine.metrics_file import LoggedRow, Milestone, metrics_line
 from post_training_toolkit.ptt_trl.atomic_write import write_atomically
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints, weights_are_finite
 from post_training_toolkit.ptt_trl.report import summarise_metrics
-from post_training_toolkit.ptt_trl.run_directory import claim_run_directory
+from post_training_toolkit.ptt_trl.run_directory import (
+    RunDirectory,
+    claim_run_directory,
+    find_run_directory,
+)
 
 
 def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
@@ -53,6 +58,26 @@ def test_a_folder_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
 def test_a_folder_without_a_run_in_it_is_used(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert claim_run_directory(tmp_path).path == tmp_path
+
+
+def test_two_runs_that_start_at_once_get_a_folder_each(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        claimed = list(threads.map(claim_run_directory, [tmp_path / "run"] * 8))
+    assert len({directory.path for directory in claimed}) == 8
+
+
+def test_a_resumed_run_goes_on_in_the_newest_folder_that_came_to_its_step(tmp_path: Path) -> None:
+    wanted = tmp_path / "run"
+    assert find_run_directory(wanted, 5) is None
+    for last_step in (30, 20, 10):
+        directory = claim_run_directory(wanted)
+        directory.write_metadata_start({})
+        directory.append_metrics(metrics_line(LoggedRow(last_step, None, admit({"loss": 1.0}))))
+    for step, name, start in ((25, "run", 1), (20, "run-2", 1), (5, "run-3", 1)):
+        assert find_run_directory(wanted, step) == RunDirectory(tmp_path / name, start)
+    assert find_run_directory(wanted, 31) is None
+    RunDirectory(tmp_path / "run-2", 1).write_metadata_start({})
+    assert find_run_directory(wanted, 20) == RunDirectory(tmp_path / "run-2", 2)
 
 
 def test_only_checkpoints_of_this_run_count(tmp_path: Path) -> None:
