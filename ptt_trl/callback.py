@@ -155,6 +155,7 @@ class DiagnosticsCallback(TrainerCallback):
                     self._take_readings(state, [self._read(self._machine)])
             elif self._exchange_is_due(state.global_step):
                 self._exchange(self._machine, args, state, control, kwargs.get("model"))
+                self._end_pause()
         self._logged_since_exchange |= logs_now
         if not control.should_save:
             self._end_if_stop_is_ignored(state)

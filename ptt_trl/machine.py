@@ -40,11 +40,11 @@ class MachineReading:
 
 
 def machine_row(readings: Sequence[MachineReading]) -> dict[str, float]:
-    """Return the readings of all ranks as metrics: least, mean and most of each.
+    """Return the readings of all ranks, the first rank's first, as metrics.
 
     >>> slow, fast = MachineReading(2, 1, 8, 16, 0), MachineReading(2, 0, 8, 16, 1)
     >>> row = machine_row([slow, fast])
-    >>> row["data_time/max"], row["data_time/mean"], row["non_finite/ranks"]
+    >>> row["data_time/max"], row["data_time/mean"], row["non_finite/other_ranks"]
     (1, 0.5, 1)
     """
     row: dict[str, float] = {}
@@ -54,10 +54,14 @@ def machine_row(readings: Sequence[MachineReading]) -> dict[str, float]:
             row[f"{name}/min"] = min(values)
             row[f"{name}/mean"] = sum(values) / len(values)
             row[f"{name}/max"] = max(values)
-    capacities = [reading.capacity for reading in readings]
-    if not any(map(math.isnan, capacities)):
-        row["memory/capacity"] = min(capacities)
-    row["non_finite/ranks"] = sum(reading.non_finite for reading in readings)
+    free = [reading.capacity - reading.memory for reading in readings]
+    if not any(map(math.isnan, free)):
+        row["memory/free"] = min(free)
+    first, *others = readings
+    if others:
+        # What the first rank logs, rules see themselves.
+        unseen = 0.0 if first.non_finite else sum(each.non_finite for each in others)
+        row["non_finite/other_ranks"] = unseen
     return row
 
 

@@ -14,6 +14,8 @@ from post_training_toolkit.rules.profile import EVAL_PREFIX, load_profile
 
 # The newest first: what a trainer logs is looked up in the newest release that has it.
 _RELEASES = ("trl-1.16.0", "trl-1.12.0")
+# What is logged beside the trainer, whichever it is.
+_TOOLKIT = "toolkit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def catalogue(trainer: str) -> Mapping[str, MetricEntry]:
     for release in _RELEASES:
         data = _load(release)
         if trainer in data["trainers"]:
-            entries = {**data["every_trainer"], **data["trainers"][trainer]}
+            every_trainer = _load(_TOOLKIT)["every_trainer"] | data["every_trainer"]
+            entries = {**every_trainer, **data["trainers"][trainer]}
             return {key: MetricEntry(**entry) for key, entry in entries.items()}
     raise KeyError(trainer)
 
@@ -57,7 +60,7 @@ def known_metrics(trainer: str) -> frozenset[str]:
 
 
 @cache
-def _load(release: str) -> dict[str, Any]:
-    resource = files("post_training_toolkit.rules") / "catalogue" / f"{release}.yaml"
+def _load(name: str) -> dict[str, Any]:
+    resource = files("post_training_toolkit.rules") / "catalogue" / f"{name}.yaml"
     data: dict[str, Any] = yaml.safe_load(resource.read_text(encoding="utf-8"))
     return data

@@ -81,10 +81,11 @@ def test_trouble_that_one_rank_alone_sees_stops_both(tmp_path: Path) -> None:
     ]
     # Rank 0 itself was logged nothing that is not finite.
     assert not any(row.non_finite for row in rows)
-    assert max(row.values.get("non_finite/ranks", 0) for row in rows) == 1
-    gathered = rows[-1].values if "step_time/max" in rows[-1].values else rows[-2].values
+    assert max(row.values.get("non_finite/other_ranks", 0) for row in rows) == 1
+    gathered = [row.values for row in rows if "step_time/max" in row.values][-1]
     assert 0 < gathered["step_time/min"] <= gathered["step_time/mean"] <= gathered["step_time/max"]
-    assert 0 < gathered["memory/min"] <= gathered["memory/max"] < gathered["memory/capacity"]
+    assert 0 < gathered["memory/min"] <= gathered["memory/max"]
+    assert gathered["memory/free"] > 0
 
 
 def test_ranks_that_log_by_epoch_stop_together(tmp_path: Path) -> None:
