@@ -10,7 +10,7 @@ PPO_INSTALLED := $(PPO_VENV)/.installed
 # On models this small a second thread only waits for the first.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test test-slow bench mutation zoo ppo-environment scorecard docs lint types format install clean
+.PHONY: help demo test test-ppo test-slow trainers-page bench mutation zoo ppo-environment scorecard docs lint types format install clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ demo: $(INSTALLED)  ## Diagnose a broken DPO run, leave a healthy one alone (abo
 
 test: lint types $(INSTALLED)  ## Everything that must pass: lint, types, tests
 	$(BIN)/pytest
+
+test-ppo: $(PPO_INSTALLED)  ## The tests of PPO, with TRL 1.12.0 in .venv-ppo
+	$(PPO_VENV)/bin/pytest tests/trainers/test_trainer_matrix.py
 
 test-slow: $(INSTALLED)  ## The same checks with full counts: 20,000 hostile files, 10,000 streams (an hour)
 	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 $(BIN)/pytest tests/rules tests/engine
@@ -39,6 +42,10 @@ zoo: $(INSTALLED) $(PPO_INSTALLED)  ## Record the labelled runs of benchmarks/zo
 scorecard: $(INSTALLED)  ## Measure the rules on labelled runs, naive rules and other tools beside them
 	$(BIN)/python -m benchmarks.scorecard
 	$(BIN)/ptt-rules docs --output docs
+
+trainers-page: $(INSTALLED) $(PPO_INSTALLED)  ## Write the table of docs/trainers.md anew from runs of every trainer
+	PTT_WRITE_PAGES=1 $(BIN)/pytest --quiet tests/trainers/test_trainer_matrix.py
+	PTT_WRITE_PAGES=1 $(PPO_VENV)/bin/pytest --quiet tests/trainers/test_trainer_matrix.py
 
 docs: $(INSTALLED)  ## Write the pages that come from rules and schemas
 	$(BIN)/ptt-rules docs --output docs
@@ -69,8 +76,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 ppo-environment: $(PPO_INSTALLED)  ## Create .venv-ppo with TRL 1.12.0, the last release with PPOTrainer
 
-$(PPO_INSTALLED): constraints-ppo.txt
+$(PPO_INSTALLED): pyproject.toml constraints-ppo.txt
 	$(PYTHON) -m venv $(PPO_VENV)
 	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt --upgrade pip setuptools
-	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt torch trl transformers tqdm pyyaml
+	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt \
+	  --editable . pytest jinja2 psutil torch trl transformers tqdm
 	@touch $@

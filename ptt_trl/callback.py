@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.run_files import DEFAULT_FOLDER
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
-from post_training_toolkit.ptt_trl.console import Console
+from post_training_toolkit.ptt_trl.live import live_face
+from post_training_toolkit.ptt_trl.logged_row import whole_row
 from post_training_toolkit.ptt_trl.machine import MachineReading, MachineWatch
 from post_training_toolkit.ptt_trl.ranks import gather, is_distributed
 from post_training_toolkit.ptt_trl.run_description import describe_run
@@ -24,6 +26,7 @@ from post_training_toolkit.ptt_trl.run_directory import (
     find_run_directory,
 )
 from post_training_toolkit.ptt_trl.session import RunSession
+from post_training_toolkit.ptt_trl.sink import Sink
 from post_training_toolkit.ptt_trl.stop import (
     StopDecision,
     StopOn,
@@ -31,6 +34,7 @@ from post_training_toolkit.ptt_trl.stop import (
     parse_stop_on,
 )
 from post_training_toolkit.ptt_trl.stop_execution import StopExecution
+from post_training_toolkit.ptt_trl.structured_log import json_log, standard_log
 from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
 from post_training_toolkit.ptt_trl.training_parts import calling_trainer, find_parts
 from post_training_toolkit.rules.profile import load_profile
@@ -59,6 +63,7 @@ class DiagnosticsCallback(TrainerCallback):
         run_dir: where the files of the run go; ``ptt`` inside ``args.output_dir`` by default. A
             folder that already holds a run is left alone and the next free ``-2``, ``-3`` taken,
             unless training is resumed: then the run goes on in its own folder.
+        log_json: write every event to stderr as well, one JSON object a line.
 
     Raises ``InvalidRulesError`` with every located mistake in the rule files, ``FileNotFoundError``
     for a path without rules and ``ValueError`` for an unknown ``stop_on``, all before training.
@@ -73,12 +78,14 @@ class DiagnosticsCallback(TrainerCallback):
         rules: PathLike | Sequence[PathLike] = (),
         stop_on: StopOn | None = None,
         run_dir: PathLike | None = None,
+        log_json: bool = False,
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
         self._bundle = load_checked_bundle([*shipped_beside(own), *own])
         self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in self._bundle.rules])
         self._run_dir = Path(run_dir) if run_dir is not None else None
+        self._log_json = log_json
         # Rows of an evaluation before training, which belong to the run that follows.
         self._early_rows: list[tuple[int, float | None, dict[str, Any]]] = []
         self._containment = Containment()
@@ -121,7 +128,7 @@ class DiagnosticsCallback(TrainerCallback):
         """Feed one logged row to the rules, and stop if one of them asks for it."""
         if not logs:
             return
-        self._containment.run("log", self._take_row, state, logs)
+        self._containment.run("log", self._take_row, state, whole_row(state, logs))
         if self._stop_policy is not None and not is_distributed():
             self._stop_if(self._wish(), control, kwargs.get("model"))
         self._end_pause()
@@ -225,8 +232,8 @@ class DiagnosticsCallback(TrainerCallback):
                 output_dir, args.save_total_limit, [state.global_step] if state.global_step else []
             ),
             stop_policy=self._stop_policy,
-            face=Console(),
-            sinks={},
+            face=live_face(),
+            sinks=self._sinks(),
             containment=self._containment,
         )
         session.begin(state.global_step, find_parts(given))
@@ -234,6 +241,12 @@ class DiagnosticsCallback(TrainerCallback):
             session.log(step, epoch, logs)
         self._early_rows.clear()
         return session
+
+    def _sinks(self) -> dict[str, Sink]:
+        sinks: dict[str, Sink] = {"structured log": standard_log()}
+        if self._log_json:
+            sinks["JSON log"] = json_log(sys.stderr)
+        return sinks
 
     def _open_directory(self, wanted: Path, state: TrainerState) -> RunDirectory:
         resumed = state.global_step > 0

@@ -8,3 +8,5 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 # No test may reach out for a model or a data set.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# TRL 1.12.0 warns of its experimental trainers, and a warning fails a test.
+os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"

@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from post_training_toolkit import DiagnosticsCallback
 from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.ptt_trl import provenance
-from post_training_toolkit.ptt_trl.console import Console
+from post_training_toolkit.ptt_trl.live.plain_lines import PlainLines
 
 BROKEN = {"learning_rate": 2e-8, "max_steps": 25}
 
@@ -47,7 +47,7 @@ def _final(output_dir: Path) -> dict[str, Any]:
 def test_a_console_that_fails_costs_only_the_console(
     run_dpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Console, "_write", _fail)
+    monkeypatch.setattr(PlainLines, "_write", _fail)
     trainer = run_dpo(tmp_path, DiagnosticsCallback(), **BROKEN)
     assert trainer.state.global_step == 25
     [failure] = _final(tmp_path)["failures"]
