@@ -24,17 +24,19 @@ class Checkpoints:
         """Return where the trainer saves the checkpoint of a step."""
         return self.output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"
 
+    def kept(self) -> list[int]:
+        """Return the steps of the checkpoints that are still there, oldest first."""
+        return sorted(each for each in self.steps if self.path(each).is_dir())
+
     def last_sound(self, step: int) -> int | None:
         """Return the step of the newest checkpoint, still there, that is not newer than a step."""
-        sound = [each for each in self.steps if each <= step and self.path(each).is_dir()]
-        return max(sound, default=None)
+        return max((each for each in self.kept() if each <= step), default=None)
 
     def saving_would_delete(self, step: int) -> bool:
         """Return whether one more checkpoint would push that of a step over the limit."""
         if self.limit is None or self.limit <= 0:
             return False
-        kept = sorted(each for each in self.steps if self.path(each).is_dir())
-        return step not in kept[-(self.limit - 1) :] if self.limit > 1 else True
+        return step not in self.kept()[-(self.limit - 1) :] if self.limit > 1 else True
 
 
 def weights_are_finite(model: torch.nn.Module) -> bool:

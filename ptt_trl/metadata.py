@@ -84,7 +84,7 @@ def final_metadata(
         "logged_rows": logged_rows,
         "ended_at": _now(),
         "stop": asdict(ending.stop) if ending.stop else None,
-        "checkpoints": sorted(checkpoints),
+        "checkpoints": list(checkpoints),
         "insights": insights,
         "rules_judged": rules_judged,
         "not_run": [asdict(each) for each in not_run],

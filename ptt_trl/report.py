@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import orjson
 
+from post_training_toolkit.engine.canonical import Canonicalizer
 from post_training_toolkit.engine.event import Episode, episodes
 from post_training_toolkit.engine.insights_file import read_insights
 from post_training_toolkit.engine.metrics_file import LoggedRow, MetricsEntry, read_metrics
@@ -21,8 +22,10 @@ from post_training_toolkit.engine.run_files import (
     newest,
 )
 from post_training_toolkit.engine.seams import consolidate
+from post_training_toolkit.ptt_trl.best_step import BestStep, best_steps
 from post_training_toolkit.ptt_trl.run_directory import RESUME_VALIDATION
 from post_training_toolkit.ptt_trl.stop import StopOutcome
+from post_training_toolkit.rules.profile import load_profile
 
 # Bookkeeping that says nothing about how the training went.
 _NOT_SHOWN = frozenset({"epoch", "num_tokens", "total_flos"})
@@ -59,6 +62,7 @@ def render_report(run_dir: Path) -> str:
     )
     start: dict[str, Any] = orjson.loads(newest(run_dir, METADATA_START).read_bytes())
     final: dict[str, Any] = orjson.loads(newest(run_dir, METADATA_FINAL).read_bytes())
+    entries = consolidate(read_metrics(run_dir / METRICS)).entries
     found = episodes(read_insights(run_dir / INSIGHTS))
     roots = [each for each in found if each.caused_by is None]
     return environment.get_template("run_report.md.jinja").render(
@@ -69,7 +73,8 @@ def render_report(run_dir: Path) -> str:
         consequences=_consequences(found, roots),
         # One set of advice per rule, however many episodes it had.
         actions={each.fired.rule: each.fired.remediation for each in roots},
-        metrics=summarise_metrics(consolidate(read_metrics(run_dir / METRICS)).entries),
+        best=_best_steps(entries, start, final),
+        metrics=summarise_metrics(entries),
         resumes=_resumes(run_dir),
         files=sorted(
             str(path.relative_to(run_dir))
@@ -77,6 +82,15 @@ def render_report(run_dir: Path) -> str:
             if path.is_file() and not path.name.startswith(".")
         ),
     )
+
+
+def _best_steps(
+    entries: Iterable[MetricsEntry], start: dict[str, Any], final: dict[str, Any]
+) -> list[BestStep]:
+    profile = load_profile(start["trainer"])
+    canonical = Canonicalizer(profile, start["configuration"]).canonical
+    rows = [(each.step, canonical(each.row)) for each in entries if isinstance(each, LoggedRow)]
+    return best_steps(rows, profile.directions, final["checkpoints"])
 
 
 def _resumes(run_dir: Path) -> list[dict[str, Any]]:

@@ -140,7 +140,7 @@ class RunSession:
             ending,
             max_steps=self._run.max_steps,
             logged_rows=self._logged_rows,
-            checkpoints=self._checkpoints.steps,
+            checkpoints=self._checkpoints.kept(),
             rules_judged=self._engine.rules_judged,
             not_run=self._engine.coverage(),
             containment=self._containment,

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from post_training_toolkit.rules.expression import Expression, parse_expression
 
 EVAL_PREFIX = "eval_"
+
+Direction = Literal["up", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ class Profile:
     """How the logs of one trainer are read.
 
     ``canonical`` maps raw keys to canonical metrics, ``derived`` a metric to the expression that
-    gives it from other metrics and the configuration. A trainer that ``logs_every_step`` does so
-    whatever the argument logging_steps says. One that ``ignores_stop`` trains on when its callbacks
-    ask for an end.
+    gives it from other metrics and the configuration. ``directions`` says of metrics whether more
+    or less of them is better, most telling first; a metric that is neither has none. A trainer that
+    ``logs_every_step`` does so whatever the argument logging_steps says. One that ``ignores_stop``
+    trains on when its callbacks ask for an end.
     """
 
     trainer: str | None
     canonical: Mapping[str, str]
     derived: Mapping[str, Expression]
+    directions: Mapping[str, Direction]
     _configuration: Mapping[str, Any]
     logs_every_step: bool = False
     ignores_stop: bool = False
@@ -137,6 +141,7 @@ def load_profile(trainer: str | None) -> Profile:
             name: parse_expression(text)
             for name, text in {**common.get("derived", {}), **own.get("derived", {})}.items()
         },
+        directions=own.get("directions", common["directions"]),
         _configuration={name: _parse(entry) for name, entry in configuration.items()},
         logs_every_step=own.get("logs_every_step", False),
         ignores_stop=own.get("ignores_stop", False),

@@ -19,7 +19,7 @@ from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.sources import default_sources, read_file
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/rules.md", "docs/ci.md")
+PAGES = ("README.md", "docs/rules.md", "docs/ci.md", "docs/early_stopping.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

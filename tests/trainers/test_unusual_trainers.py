@@ -14,8 +14,10 @@ from language_model import ModelRecipe, load_model
 from peft import LoraConfig
 from transformers import Trainer, TrainingArguments
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from trl.experimental.cpo import CPOConfig, CPOTrainer
 
 from post_training_toolkit import DiagnosticsCallback
+from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
 
 MODEL = ModelRecipe(hidden_size=64, steps=150)
 DATA = DataRecipe(size=200)
@@ -71,6 +73,25 @@ def test_a_subclass_of_trainer_and_configuration_is_recognised(tmp_path: Path) -
     start = start_metadata(tmp_path)
     assert (start["trainer"], start["trainer_class"]) == ("dpo", "PatchedTrainer")
     assert start["configuration"]["team"] == "alignment"
+
+
+def test_the_class_of_the_trainer_is_enough_to_recognise_it(tmp_path: Path) -> None:
+    plain = TrainingArguments(**arguments(tmp_path))
+    assert detect_trainer(plain, object.__new__(PatchedTrainer)) == "dpo"
+    assert detect_trainer(plain, object.__new__(Classifier)) is None
+
+
+def test_simpo_is_cpo_with_a_loss_of_its_own(tmp_path: Path) -> None:
+    model, tokenizer = load_model(MODEL)
+    CPOTrainer(
+        model=model,
+        args=CPOConfig(**arguments(tmp_path, loss_type="simpo", cpo_alpha=0.0)),
+        train_dataset=preference_rows(DATA, seed=0),
+        processing_class=tokenizer,
+        callbacks=[DiagnosticsCallback()],
+    ).train()
+    start = start_metadata(tmp_path)
+    assert (start["trainer"], start["configuration"]["loss_type"]) == ("cpo", "simpo")
 
 
 def test_a_dpo_run_with_an_adapter_has_its_reference_in_it(tmp_path: Path) -> None:
