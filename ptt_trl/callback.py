@@ -35,8 +35,10 @@ from post_training_toolkit.ptt_trl.stop import (
 )
 from post_training_toolkit.ptt_trl.stop_execution import StopExecution
 from post_training_toolkit.ptt_trl.structured_log import json_log, standard_log
+from post_training_toolkit.ptt_trl.trackers import tracker_sinks
 from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
 from post_training_toolkit.ptt_trl.training_parts import calling_trainer, find_parts
+from post_training_toolkit.ptt_trl.webhook import Webhook, check_address
 from post_training_toolkit.rules.profile import load_profile
 from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
 
@@ -63,10 +65,13 @@ class DiagnosticsCallback(TrainerCallback):
         run_dir: where the files of the run go; ``ptt`` inside ``args.output_dir`` by default. A
             folder that already holds a run is left alone and the next free ``-2``, ``-3`` taken,
             unless training is resumed: then the run goes on in its own folder.
+        webhook: address to which insights and the end of the run are posted, as Slack takes them,
+            from a thread of its own.
         log_json: write every event to stderr as well, one JSON object a line.
 
     Raises ``InvalidRulesError`` with every located mistake in the rule files, ``FileNotFoundError``
-    for a path without rules and ``ValueError`` for an unknown ``stop_on``, all before training.
+    for a path without rules and ``ValueError`` for an unknown ``stop_on`` or a ``webhook`` that is
+    no address, all before training.
 
     Example:
         >>> callback = DiagnosticsCallback(stop_on="high")
@@ -78,6 +83,7 @@ class DiagnosticsCallback(TrainerCallback):
         rules: PathLike | Sequence[PathLike] = (),
         stop_on: StopOn | None = None,
         run_dir: PathLike | None = None,
+        webhook: str | None = None,
         log_json: bool = False,
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
@@ -85,6 +91,9 @@ class DiagnosticsCallback(TrainerCallback):
         self._bundle = load_checked_bundle([*shipped_beside(own), *own])
         self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in self._bundle.rules])
         self._run_dir = Path(run_dir) if run_dir is not None else None
+        if webhook is not None:
+            check_address(webhook)
+        self._webhook = webhook
         self._log_json = log_json
         # Rows of an evaluation before training, which belong to the run that follows.
         self._early_rows: list[tuple[int, float | None, dict[str, Any]]] = []
@@ -233,7 +242,7 @@ class DiagnosticsCallback(TrainerCallback):
             ),
             stop_policy=self._stop_policy,
             face=live_face(),
-            sinks=self._sinks(),
+            sinks=self._sinks(args),
             containment=self._containment,
         )
         session.begin(state.global_step, find_parts(given))
@@ -242,11 +251,13 @@ class DiagnosticsCallback(TrainerCallback):
         self._early_rows.clear()
         return session
 
-    def _sinks(self) -> dict[str, Sink]:
+    def _sinks(self, args: TrainingArguments) -> dict[str, Sink]:
         sinks: dict[str, Sink] = {"structured log": standard_log()}
         if self._log_json:
             sinks["JSON log"] = json_log(sys.stderr)
-        return sinks
+        if self._webhook is not None:
+            sinks["webhook"] = Webhook(self._webhook)
+        return {**sinks, **tracker_sinks(args.report_to, calling_trainer())}
 
     def _open_directory(self, wanted: Path, state: TrainerState) -> RunDirectory:
         resumed = state.global_step > 0

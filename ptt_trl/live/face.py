@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from post_training_toolkit.engine.event import Event
-from post_training_toolkit.ptt_trl.live.narration import Alarm, Closing, Narrator
+from post_training_toolkit.ptt_trl.narration import Alarm, Closing, Narrator
 from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart
 
 

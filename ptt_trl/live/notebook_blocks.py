@@ -6,7 +6,7 @@ from html import escape
 
 from IPython.display import display
 
-from post_training_toolkit.ptt_trl.live.narration import Alarm, Closing
+from post_training_toolkit.ptt_trl.narration import Alarm, Closing
 from post_training_toolkit.rules.severity import Severity
 
 # Each is readable under white text, and as a line on white and on black.

@@ -6,8 +6,8 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
-from post_training_toolkit.ptt_trl.live.narration import Alarm, Closing
 from post_training_toolkit.ptt_trl.live.past_bars import write_past_bars
+from post_training_toolkit.ptt_trl.narration import Alarm, Closing
 from post_training_toolkit.rules.severity import Severity
 
 _MAX_WIDTH = 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import textwrap
 
-from post_training_toolkit.ptt_trl.live.narration import Alarm, Closing
 from post_training_toolkit.ptt_trl.live.past_bars import write_past_bars
+from post_training_toolkit.ptt_trl.narration import Alarm, Closing
 
 _PREFIX = "[ptt] "
 _INDENT = " " * len(_PREFIX)

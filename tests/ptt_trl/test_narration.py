@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from post_training_toolkit.engine.event import Event, InsightFolded
-from post_training_toolkit.ptt_trl.live.narration import EPISODES_TOLD, Alarm, Narrator, Remark
+from post_training_toolkit.ptt_trl.narration import EPISODES_TOLD, Alarm, Narrator, Remark
 from tests.ptt_trl.loss_spike_events import CLOSED, ESCALATED, FIRED
 
 

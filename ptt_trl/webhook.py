@@ -1,0 +1,118 @@
+"""Posts insights to a webhook, such as a channel of Slack, without training waiting for it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import orjson
+
+from post_training_toolkit.engine.event import Event
+from post_training_toolkit.ptt_trl.narration import Alarm, Closing, Narrator
+from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart
+
+_REQUEST_SECONDS = 10.0
+# How long the end of training may wait for what is still to be sent.
+_END_SECONDS = 5.0
+
+
+class WebhookError(RuntimeError):
+    """Messages that were not delivered; the text never holds the address, which is a secret."""
+
+
+def check_address(url: str) -> None:
+    """Raise ``ValueError`` for what is no address of a web server.
+
+    >>> check_address("hooks.slack.com/services/T0/B0/x")
+    Traceback (most recent call last):
+    ...
+    ValueError: webhook must be an address that begins with https:// or http://
+    """
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("webhook must be an address that begins with https:// or http://")
+
+
+class Webhook:
+    """Posts ``{"text": ...}``, which Slack and others take, from a thread of its own.
+
+    Raises ``ValueError`` as ``check_address`` does.
+    """
+
+    def __init__(self, url: str) -> None:
+        check_address(url)
+        self._url = url
+        self._narrator = Narrator()
+        self._run = ""
+        # None ends the thread.
+        self._messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._deliver, name="ptt-webhook", daemon=True)
+        self._sent = 0
+        self._failures: list[str] = []
+
+    def begin(self, start: RunStart) -> None:
+        """Start the thread."""
+        kind = f"{start.trainer.upper()} run" if start.trainer is not None else "run"
+        self._run = f"{kind} in {start.directory}"
+        self._thread.start()
+
+    def note(self, text: str) -> None:
+        """Leave notes to the console."""
+
+    def show(self, event: Event) -> None:
+        """Hand a message over for what is worth one."""
+        told = self._narrator.tell(event)
+        if isinstance(told, Alarm):
+            self._messages.put(_alarm_text(told, self._run))
+
+    def end(self, ending: RunEnding) -> None:
+        """Send how it ended; raises ``WebhookError`` if messages did not arrive in time."""
+        self._messages.put(_closing_text(self._narrator.close(ending), self._run))
+        self._messages.put(None)
+        self._thread.join(_END_SECONDS)
+        if self._thread.is_alive():
+            raise WebhookError(f"messages were still to be sent after {_END_SECONDS:.0f} s")
+        if self._failures:
+            total = self._sent + len(self._failures)
+            lost = f"{len(self._failures)} of {total} messages were not delivered"
+            raise WebhookError(f"{lost}; the last: {self._failures[-1]}")
+
+    def _deliver(self) -> None:
+        while (text := self._messages.get()) is not None:
+            try:
+                self._post(text)
+                self._sent += 1
+            # ValueError is what a server gets that does not speak HTTP.
+            except (OSError, ValueError) as error:
+                self._failures.append(f"{type(error).__name__}: {_without_address(error)}")
+
+    def _post(self, text: str) -> None:
+        request = urllib.request.Request(  # noqa: S310 - checked when it was given
+            self._url,
+            data=orjson.dumps({"text": text}),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS):  # noqa: S310
+            pass
+
+
+def _without_address(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"status {error.code}"
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    return "the connection failed"
+
+
+def _alarm_text(alarm: Alarm, run: str) -> str:
+    lines = [f"*{alarm.headline}*, {run}", alarm.message, f"rule: {alarm.rule}"]
+    return "\n".join([*lines, *(f"• {advice}" for advice in alarm.remediation)])
+
+
+def _closing_text(closing: Closing, run: str) -> str:
+    lines = [f"*{closing.status} at step {closing.step}*, {run}", closing.insights]
+    lines += [closing.stop] if closing.stop is not None else []
+    return "\n".join([*lines, closing.where])
