@@ -119,7 +119,8 @@ class DiagnosticsCallback(TrainerCallback):
         self._execution = StopExecution(self._containment, args.device)
         trainer = self._containment.run("trainer detection", self._detect, args)
         self._ignores_stop = load_profile(trainer).ignores_stop
-        self._logged_since_exchange = False
+        # What is seen before the first step counts as logged.
+        self._logged_since_exchange = True
         self._exchanged_at = 0
         if state.is_world_process_zero:
             self._session = self._containment.run(
@@ -167,6 +168,8 @@ class DiagnosticsCallback(TrainerCallback):
         if self._machine is not None:
             self._containment.run("machine", self._machine.step_ends)
             if not is_distributed():
+                # What was seen before the first step can ask for it.
+                self._stop_if(self._wish(), control, kwargs.get("model"))
                 if logs_now:
                     self._take_readings(state, [self._read(self._machine)])
             elif self._exchange_is_due(state.global_step):

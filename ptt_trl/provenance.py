@@ -78,14 +78,23 @@ def model_identity(model: torch.nn.Module | None) -> dict[str, Any] | None:
     """
     if model is None:
         return None
-    trainable = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
+    trainable = [parameter_count(each) for each in model.parameters() if each.requires_grad]
     return {
         "class": type(model).__name__,
         "name": getattr(getattr(model, "config", None), "name_or_path", None) or None,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": sum(map(parameter_count, model.parameters())),
         "trainable_parameters": sum(trainable),
         "adapters": _adapters(model),
     }
+
+
+def parameter_count(parameter: torch.nn.Parameter) -> int:
+    """Return how many numbers a parameter has, wherever they are.
+
+    DeepSpeed ZeRO-3 leaves an empty one and keeps the count beside it.
+    """
+    count: int = getattr(parameter, "ds_numel", parameter.numel())
+    return count
 
 
 def reference_identity(parts: TrainingParts) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
 from post_training_toolkit.ptt_trl.machine import MachineReading, machine_row
 from post_training_toolkit.ptt_trl.metadata import final_metadata, final_status, start_metadata
+from post_training_toolkit.ptt_trl.preflight import preflight_row
 from post_training_toolkit.ptt_trl.report import render_report
 from post_training_toolkit.ptt_trl.resume import Seam, take_up, write_validation
 from post_training_toolkit.ptt_trl.run_directory import RunDirectory
@@ -91,6 +92,10 @@ class RunSession:
             contain(name, sink.begin, begun)
         for note in self._seam.notes() if self._seam is not None else ():
             self._note(note)
+        if resumed_at is None:
+            # A resumed run was looked at when it began; what has changed since is compared.
+            looked_at = preflight_row(self._run.configuration, parts, self._containment)
+            self._observe(step, None, admit(looked_at))
 
     def log(self, step: int, epoch: float | None, logs: Mapping[str, Any]) -> None:
         """Take in one row that the trainer logged; after the end it is only kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ class TrainingParts:
     """The objects that a run is made of; None for what it does not have or nobody shows.
 
     ``reference_model`` is a model of its own; with an adapter, the reference is the policy without
-    it.
+    it. ``collator`` makes a batch of a list of examples.
     """
 
     trainer: Trainer | None
@@ -24,6 +24,7 @@ class TrainingParts:
     reference_model: torch.nn.Module | None
     processing_class: object
     train_dataset: object
+    collator: Callable[[list[Any]], object] | None
 
 
 def find_parts(given: Mapping[str, Any]) -> TrainingParts:
@@ -32,14 +33,17 @@ def find_parts(given: Mapping[str, Any]) -> TrainingParts:
     Must be called from within a callback's method.
     """
     trainer = calling_trainer()
+    loader = given.get("train_dataloader")
     # PPOTrainer gives its callbacks no data loader.
-    dataset = getattr(given.get("train_dataloader"), "dataset", None)
+    dataset = getattr(loader, "dataset", None)
+    collator = getattr(loader, "collate_fn", None)
     return TrainingParts(
         trainer=trainer,
         model=given.get("model"),
         reference_model=getattr(trainer, "ref_model", None),
         processing_class=given.get("processing_class"),
         train_dataset=dataset if dataset is not None else getattr(trainer, "train_dataset", None),
+        collator=collator if collator is not None else getattr(trainer, "data_collator", None),
     )
 
 
