@@ -18,8 +18,9 @@ help:  ## List the targets
 demo: $(INSTALLED)  ## Diagnose a broken DPO run, leave a healthy one alone (about a minute)
 	$(BIN)/python demo/scripts/minimal_dpo_demo.py
 
+# A file stays with one worker, whose fixtures train its models once.
 test: lint types $(INSTALLED)  ## Everything that must pass: lint, types, tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-ppo: $(PPO_INSTALLED)  ## The tests of PPO, with TRL 1.12.0 in .venv-ppo
 	$(PPO_VENV)/bin/pytest tests/trainers/test_trainer_matrix.py
