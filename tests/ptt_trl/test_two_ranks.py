@@ -88,6 +88,16 @@ def test_trouble_that_one_rank_alone_sees_stops_both(tmp_path: Path) -> None:
     assert gathered["memory/free"] > 0
 
 
+def test_a_rank_that_is_slow_between_its_steps_is_found(tmp_path: Path) -> None:
+    done = launch("slow_rank", tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = found_by_ranks(tmp_path)
+    assert first == second < 20
+    stop = final_metadata(tmp_path)["stop"]
+    assert stop["rule"] == "straggler"
+    assert "One rank takes 0.1 s between two steps" in stop["message"]
+
+
 def test_ranks_that_log_by_epoch_stop_together(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(
         "version: 1\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -89,6 +90,22 @@ def trouble_on_rank_1(output_dir: Path) -> Any:
     return train(output_dir, callback, AtStep(1, judge), learning_rate=LEARNS).state.global_step
 
 
+class SlowRank(TrainerCallback):
+    """Takes its time between two steps on rank 1, as a slow disk does."""
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Wait, while the other rank goes on to the next step and waits there."""
+        if args.process_index == 1:
+            time.sleep(0.1)
+
+
+def slow_rank(output_dir: Path) -> Any:
+    """Learn well, with one rank that the other always waits for."""
+    callback = DiagnosticsCallback(stop_on=["straggler"])
+    trainer = train(output_dir, callback, SlowRank(), learning_rate=LEARNS)
+    return trainer.state.global_step
+
+
 def log_by_epoch(output_dir: Path) -> Any:
     """Log only as epochs end, where no step follows at once, and stop by the first log."""
     rules = output_dir / "own.yaml"
@@ -153,7 +170,8 @@ def collective_calls() -> Iterator[list[str]]:
 
 
 SCENARIOS = {
-    scenario.__name__: scenario for scenario in (stop, trouble_on_rank_1, log_by_epoch, die, cost)
+    scenario.__name__: scenario
+    for scenario in (stop, trouble_on_rank_1, slow_rank, log_by_epoch, die, cost)
 }
 
 
