@@ -18,7 +18,8 @@ from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
 from post_training_toolkit.ptt_trl.live import live_face
 from post_training_toolkit.ptt_trl.logged_row import whole_row
 from post_training_toolkit.ptt_trl.machine import MachineReading, MachineWatch
-from post_training_toolkit.ptt_trl.ranks import gather, is_distributed
+from post_training_toolkit.ptt_trl.rank_exchange import RankExchange
+from post_training_toolkit.ptt_trl.ranks import is_distributed
 from post_training_toolkit.ptt_trl.run_description import describe_run
 from post_training_toolkit.ptt_trl.run_directory import (
     RunDirectory,
@@ -43,9 +44,6 @@ from post_training_toolkit.rules.profile import load_profile
 from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
 
 PathLike = str | Path
-
-# Steps between two exchanges of all ranks where no stop has to be agreed on anyway.
-_STEPS_BETWEEN_EXCHANGES = 50
 
 
 class DiagnosticsCallback(TrainerCallback):
@@ -102,8 +100,7 @@ class DiagnosticsCallback(TrainerCallback):
         self._machine: MachineWatch | None = None
         self._execution: StopExecution | None = None
         self._ignores_stop = False
-        self._logged_since_exchange = False
-        self._exchanged_at = 0
+        self._exchange = RankExchange(agrees_on_stops=False)
 
     def on_train_begin(
         self,
@@ -119,9 +116,7 @@ class DiagnosticsCallback(TrainerCallback):
         self._execution = StopExecution(self._containment, args.device)
         trainer = self._containment.run("trainer detection", self._detect, args)
         self._ignores_stop = load_profile(trainer).ignores_stop
-        # What is seen before the first step counts as logged.
-        self._logged_since_exchange = True
-        self._exchanged_at = 0
+        self._exchange = RankExchange(agrees_on_stops=self._stop_policy is not None)
         if state.is_world_process_zero:
             self._session = self._containment.run(
                 "start", self._open_session, args, state, trainer, kwargs
@@ -138,8 +133,8 @@ class DiagnosticsCallback(TrainerCallback):
         """Feed one logged row to the rules, and stop if one of them asks for it."""
         if not logs:
             return
-        self._containment.run("log", self._take_row, state, whole_row(state, logs))
-        if self._stop_policy is not None and not is_distributed():
+        self._containment.run("log", self._take_row, state, logs)
+        if args.world_size == 1:
             self._stop_if(self._wish(), control, kwargs.get("model"))
         self._end_pause()
 
@@ -162,20 +157,23 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Read what this process measured; with several, exchange it and agree on the last log."""
-        # A log can be a single rank's own affair; the end of a step is not, and every rank sees
-        # the same flags there.
         logs_now = control.should_log or control.should_evaluate
         if self._machine is not None:
             self._containment.run("machine", self._machine.step_ends)
-            if not is_distributed():
+            if args.world_size == 1:
                 # What was seen before the first step can ask for it.
                 self._stop_if(self._wish(), control, kwargs.get("model"))
                 if logs_now:
                     self._take_readings(state, [self._read(self._machine)])
-            elif self._exchange_is_due(state.global_step):
-                self._exchange(self._machine, args, state, control, kwargs.get("model"))
+            elif is_distributed() and self._exchange.is_due(state.global_step):
+                # Outside containment: a rank that stays away would block the others.
+                agreed, readings = self._exchange.exchange(
+                    state.global_step, self._wish(), self._read(self._machine), args.device
+                )
+                self._stop_if(agreed, control, kwargs.get("model"))
+                self._take_readings(state, readings)
                 self._end_pause()
-        self._logged_since_exchange |= logs_now
+        self._exchange.note_log(logs_now)
         if not control.should_save:
             self._end_if_stop_is_ignored(state)
 
@@ -187,7 +185,7 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Keep a save at the end of the epoch from undoing a stop without saving."""
-        self._logged_since_exchange |= control.should_log or control.should_evaluate
+        self._exchange.note_log(control.should_log or control.should_evaluate)
         if self._execution is not None:
             self._execution.guard_saving(control)
 
@@ -249,6 +247,8 @@ class DiagnosticsCallback(TrainerCallback):
             containment=self._containment,
         )
         session.begin(state.global_step, find_parts(given))
+        if self._stop_policy is not None and args.world_size > 1 and not is_distributed():
+            session.note("stop_on is off: these processes cannot agree without torch.distributed")
         for step, epoch, logs in self._early_rows:
             session.log(step, epoch, logs)
         self._early_rows.clear()
@@ -269,12 +269,13 @@ class DiagnosticsCallback(TrainerCallback):
         return found or claim_run_directory(wanted)
 
     def _take_row(self, state: TrainerState, logs: dict[str, Any]) -> None:
-        if self._machine is not None and admit(logs).non_finite:
+        row = whole_row(state, logs)
+        if self._machine is not None and admit(row).non_finite:
             self._machine.saw_non_finite()
         if self._session is not None:
-            self._session.log(state.global_step, state.epoch, logs)
+            self._session.log(state.global_step, state.epoch, row)
         elif self._machine is None and state.is_world_process_zero:
-            self._early_rows.append((state.global_step, state.epoch, dict(logs)))
+            self._early_rows.append((state.global_step, state.epoch, row))
 
     def _wish(self) -> StopDecision:
         """Return what this process asks for; only the first one ever asks for anything."""
@@ -293,29 +294,6 @@ class DiagnosticsCallback(TrainerCallback):
     def _end_pause(self) -> None:
         if self._machine is not None:
             self._containment.run("machine", self._machine.pause_ends)
-
-    def _exchange_is_due(self, step: int) -> bool:
-        if self._stop_policy is not None:
-            return self._logged_since_exchange
-        return step - self._exchanged_at >= _STEPS_BETWEEN_EXCHANGES
-
-    def _exchange(
-        self,
-        machine: MachineWatch,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: torch.nn.Module | None,
-    ) -> None:
-        """Gather what every rank measured, and what rank 0 asks for, in one collective call.
-
-        Outside containment, since a rank that stays away would block the others.
-        """
-        self._exchanged_at = state.global_step
-        self._logged_since_exchange = False
-        of_all = gather([self._wish(), *self._read(machine).numbers()], args.device)
-        self._stop_if(StopDecision(int(of_all[0][0])), control, model)
-        self._take_readings(state, [MachineReading(*numbers) for _, *numbers in of_all])
 
     def _read(self, machine: MachineWatch) -> MachineReading:
         return self._containment.run("machine", machine.read) or MachineReading.nothing()

@@ -91,7 +91,7 @@ class RunSession:
         for name, sink in self._sinks.items():
             contain(name, sink.begin, begun)
         for note in self._seam.notes() if self._seam is not None else ():
-            self._note(note)
+            self.note(note)
         if resumed_at is None:
             # A resumed run was looked at when it began; what has changed since is compared.
             looked_at = preflight_row(self._run.configuration, parts, self._containment)
@@ -116,6 +116,11 @@ class RunSession:
     def note_weights_not_finite(self) -> None:
         """Remember why the stop saved nothing."""
         self._switch.note_weights_not_finite()
+
+    def note(self, text: str) -> None:
+        """Tell the user a sentence that is no insight."""
+        for name, sink in self._sinks.items():
+            self._containment.run(name, sink.note, text)
 
     def end(self, step: int) -> RunEnding:
         """Close open episodes, write the final metadata and the report, and say where it is."""
@@ -172,7 +177,7 @@ class RunSession:
     def _tell_jumps(self, seam: Seam) -> None:
         write_validation(self._directory, seam)
         for text in seam.jumps():
-            self._note(text)
+            self.note(text)
 
     def _keep(self, entry: MetricsEntry, canonical: Row | None = None) -> None:
         self._containment.run("metrics file", self._append_metrics, entry, canonical)
@@ -189,10 +194,6 @@ class RunSession:
 
     def _append_insight(self, event: Event) -> None:
         self._directory.append_insight(insight_line(event))
-
-    def _note(self, text: str) -> None:
-        for name, sink in self._sinks.items():
-            self._containment.run(name, sink.note, text)
 
     def _write_report(self) -> None:
         self._directory.write_report(render_report(self._directory.path))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import orjson
 
+from post_training_toolkit.engine.containment import raised_by
 from post_training_toolkit.engine.event import Event
 from post_training_toolkit.ptt_trl.narration import Alarm, Closing, Narrator
 from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart
@@ -17,6 +18,8 @@ from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart
 _REQUEST_SECONDS = 10.0
 # How long the end of training may wait for what is still to be sent.
 _END_SECONDS = 5.0
+# Host or [IPv6 address], port, and the rest; no blanks, line breaks or letters beyond ASCII.
+_ADDRESS = re.compile(r"https?://([^\s/?#:\[\]]+|\[[\da-f:.]+\])(:\d+)?([/?#][!-~]*)?", re.I | re.A)
 
 
 class WebhookError(RuntimeError):
@@ -29,11 +32,22 @@ def check_address(url: str) -> None:
     >>> check_address("hooks.slack.com/services/T0/B0/x")
     Traceback (most recent call last):
     ...
-    ValueError: webhook must be an address that begins with https:// or http://
+    ValueError: webhook must be an address that begins with https:// or http://, without blanks
     """
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("webhook must be an address that begins with https:// or http://")
+    if not _ADDRESS.fullmatch(url):
+        # The address itself is a secret.
+        begin = "begins with https:// or http://"
+        raise ValueError(f"webhook must be an address that {begin}, without blanks")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes a redirect a failure: following it would drop the message and look like success."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none."""
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
 
 
 class Webhook:
@@ -82,11 +96,11 @@ class Webhook:
 
     def _deliver(self) -> None:
         while (text := self._messages.get()) is not None:
-            try:
-                self._post(text)
+            # Whatever it is: the thread would print it with the address, and end without a word.
+            error = raised_by(self._post, text)
+            if error is None:
                 self._sent += 1
-            # ValueError is what a server gets that does not speak HTTP.
-            except (OSError, ValueError) as error:
+            else:
                 self._failures.append(f"{type(error).__name__}: {_without_address(error)}")
 
     def _post(self, text: str) -> None:
@@ -95,11 +109,11 @@ class Webhook:
             data=orjson.dumps({"text": text}),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS):  # noqa: S310
+        with _opener.open(request, timeout=_REQUEST_SECONDS):
             pass
 
 
-def _without_address(error: Exception) -> str:
+def _without_address(error: BaseException) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"status {error.code}"
     if isinstance(error, urllib.error.URLError):

@@ -139,5 +139,6 @@ def test_watching_costs_no_collective_call_and_changes_no_loss(tmp_path: Path) -
         assert found["watching"] == found["without"]
         assert found["stopping"]["losses"] == found["without"]["losses"]
         assert len(found["without"]["losses"]) == 10
-        # One for each log but the last, after which no step follows.
-        assert found["stopping"]["calls"] == found["without"]["calls"] + 9
+        # One at the first step, for what was seen before it, and one for each log but the last,
+        # after which no step follows.
+        assert found["stopping"]["calls"] == found["without"]["calls"] + 10

@@ -33,6 +33,8 @@ class Channel(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.posts: list[dict[str, Any]] = []
         self.status = 200
+        self.location: str | None = None
+        self.speaks_http = True
         self.answering = threading.Event()
         self.answering.set()
 
@@ -43,7 +45,7 @@ class Channel(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Answers once the channel lets it."""
+    """Answers once the channel lets it; whoever follows a redirect gets a page."""
 
     server: Channel
 
@@ -53,7 +55,17 @@ class Answer(BaseHTTPRequestHandler):
         self.server.answering.wait(30)
         assert self.headers["Content-Type"] == "application/json"
         self.server.posts.append(json.loads(body))
+        if not self.server.speaks_http:
+            self.wfile.write(b"SSH-2.0-hello\r\n")
+            return
         self.send_response(self.server.status)
+        if self.server.location is not None:
+            self.send_header("Location", self.server.location)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """Show a page, such as one to log in."""
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
@@ -106,15 +118,34 @@ def test_a_slow_server_holds_nothing_up(channel: Channel, monkeypatch: pytest.Mo
     assert time.perf_counter() - began < 5
 
 
-def test_a_refusal_is_told_without_the_address(channel: Channel) -> None:
-    channel.status = 500
+def undelivered(channel: Channel) -> str:
+    """Send an insight and the end of a run, and return what the webhook says went wrong."""
     sink = Webhook(channel.url)
     sink.begin(BEGUN)
     sink.show(FIRED)
     with pytest.raises(WebhookError) as raised:
         sink.end(ENDED)
+    return str(raised.value)
+
+
+def test_a_refusal_is_told_without_the_address(channel: Channel) -> None:
+    channel.status = 500
+    told = undelivered(channel)
+    assert told == "2 of 2 messages were not delivered; the last: HTTPError: status 500"
+
+
+def test_a_redirect_is_no_delivery(channel: Channel) -> None:
+    channel.status = 302
+    channel.location = "/login"
+    told = undelivered(channel)
+    assert told == "2 of 2 messages were not delivered; the last: HTTPError: status 302"
+
+
+def test_a_server_that_speaks_no_http_is_told(channel: Channel) -> None:
+    channel.speaks_http = False
+    told = undelivered(channel)
     assert (
-        str(raised.value) == "2 of 2 messages were not delivered; the last: HTTPError: status 500"
+        told == "2 of 2 messages were not delivered; the last: BadStatusLine: the connection failed"
     )
 
 
@@ -133,7 +164,21 @@ def test_a_server_that_is_not_there_is_told_in_the_report(run_dpo: Any, tmp_path
     assert SECRET.encode() not in everything
 
 
-@pytest.mark.parametrize("address", ["", "hooks.slack.com/x", "ftp://host/x", "file:///etc/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "hooks.slack.com/x",
+        "ftp://host/x",
+        "file:///etc/x",
+        "http://:80/x",
+        "http://host:port/x",
+        f"https://host/{SECRET} ",
+        # As read from a file.
+        f"https://host/{SECRET}\n",
+    ],
+)
 def test_what_is_no_address_is_refused_before_training(address: str) -> None:
-    with pytest.raises(ValueError, match="begins with https:// or http://"):
+    with pytest.raises(ValueError, match="begins with https:// or http://") as raised:
         DiagnosticsCallback(webhook=address)
+    assert SECRET not in str(raised.value)
