@@ -7,6 +7,7 @@ import re
 import threading
 import urllib.error
 import urllib.request
+from http.client import HTTPResponse
 
 import orjson
 
@@ -40,14 +41,19 @@ def check_address(url: str) -> None:
         raise ValueError(f"webhook must be an address that {begin}, without blanks")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Makes a redirect a failure: following it would drop the message and look like success."""
+class _AnyStatus(urllib.request.HTTPErrorProcessor):
+    """Hands every answer over: a redirect that is followed would drop the message unnoticed."""
 
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""
+    def http_response(
+        self, request: urllib.request.Request, response: HTTPResponse
+    ) -> HTTPResponse:
+        """Return the answer as it is."""
+        return response
+
+    https_response = http_response
 
 
-_opener = urllib.request.build_opener(_NoRedirects)
+_opener = urllib.request.build_opener(_AnyStatus)
 
 
 class Webhook:
@@ -101,7 +107,7 @@ class Webhook:
             if error is None:
                 self._sent += 1
             else:
-                self._failures.append(f"{type(error).__name__}: {_without_address(error)}")
+                self._failures.append(_without_address(error))
 
     def _post(self, text: str) -> None:
         request = urllib.request.Request(  # noqa: S310 - checked when it was given
@@ -109,16 +115,17 @@ class Webhook:
             data=orjson.dumps({"text": text}),
             headers={"Content-Type": "application/json"},
         )
-        with _opener.open(request, timeout=_REQUEST_SECONDS):
-            pass
+        with _opener.open(request, timeout=_REQUEST_SECONDS) as response:
+            if not 200 <= response.status < 300:
+                raise WebhookError(f"status {response.status}")
 
 
 def _without_address(error: BaseException) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"status {error.code}"
+    if isinstance(error, WebhookError):
+        return str(error)
     if isinstance(error, urllib.error.URLError):
         return str(error.reason)
-    return "the connection failed"
+    return f"the connection failed ({type(error).__name__})"
 
 
 def _alarm_text(alarm: Alarm, run: str) -> str:

@@ -7,14 +7,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
 
 from post_training_toolkit import DiagnosticsCallback
+from post_training_toolkit.engine.event import InsightFolded
 from post_training_toolkit.engine.readers.record_blocks import wandb_records
+from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart
+from post_training_toolkit.ptt_trl.trackers.tracker import TrackerSink
+from tests.ptt_trl.loss_spike_events import CLOSED, ESCALATED, FIRED
 
 BROKEN = {"learning_rate": 2e-8, "max_steps": 40}
 
@@ -37,7 +43,7 @@ def _wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield tmp_path / "wandb"
     import wandb
 
-    wandb.finish()
+    wandb.teardown()
 
 
 def test_tensorboard_shows_text_and_curves_beside_the_trainers(
@@ -63,8 +69,34 @@ def test_tensorboard_shows_text_and_curves_beside_the_trainers(
     assert "| stopped_by | dpo_loss_random |" in summary.tensor_proto.string_val[0].decode()
 
 
+def test_a_consequence_is_neither_sent_nor_counted(tmp_path: Path) -> None:
+    from post_training_toolkit.ptt_trl.trackers.tensorboard_events import TensorBoardEvents
+
+    sink = TrackerSink(lambda _: TensorBoardEvents(SummaryWriter(tmp_path)), None)
+    sink.begin(RunStart("dpo", tmp_path))
+    sink.show(FIRED)
+    sink.show(replace(FIRED, insight="reward#1", rule="reward", caused_by=FIRED.insight))
+    sink.show(ESCALATED)
+    folded = replace(FIRED, insight="margin#1", rule="margin", step=34)
+    sink.show(folded)
+    sink.show(InsightFolded(folded.insight, folded.rule, 35, FIRED.insight))
+    sink.show(CLOSED)
+    sink.end(RunEnding("completed", 40, (), None, None))
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+
+    def held(severity: str) -> list[tuple[int, float]]:
+        return [(each.step, each.value) for each in events.Scalars(f"ptt/holding_{severity}")]
+
+    assert held("medium") == [(31, 1), (33, 0), (34, 1), (35, 0), (36, 0)]
+    assert held("high") == [(31, 0), (33, 1), (34, 1), (35, 1), (36, 0)]
+    texts = {name for name in events.Tags()["tensors"] if name.endswith("text_summary")}
+    told = {"loss_spike", "margin", "summary"}
+    assert texts == {f"ptt/{name}/text_summary" for name in told}
+
+
 def test_wandb_gets_an_alert_and_a_summary(
-    run_dpo: Any, tmp_path: Path, wandb_offline: Path, monkeypatch: pytest.MonkeyPatch
+    run_dpo: Any, tmp_path: Path, wandb_offline: Path
 ) -> None:
     import wandb
     from wandb.proto import wandb_internal_pb2
@@ -78,7 +110,8 @@ def test_wandb_gets_an_alert_and_a_summary(
     assert summary["ptt/insights_high"] == 1
     assert summary["ptt/holding_high"] == 0
     assert Path(summary["ptt/report"]).exists()
-    wandb.finish()
+    # The end of W&B's own process: the file may be written only after finish() has returned.
+    wandb.teardown()
     [file] = wandb_offline.rglob("*.wandb")
     records = [record_class.FromString(data) for _, data in wandb_records(file)]
     alerts = [record.alert for record in records if record.HasField("alert")]
