@@ -28,8 +28,9 @@ test-ppo: $(PPO_INSTALLED)  ## The tests of PPO, with TRL 1.12.0 in .venv-ppo
 test-slow: $(INSTALLED)  ## The same checks with full counts: 20,000 hostile files, 10,000 streams (an hour)
 	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 $(BIN)/pytest tests/rules tests/engine
 
-bench: $(INSTALLED)  ## What the engine costs, as ratios; fails when a target is missed (two minutes)
+bench: $(INSTALLED)  ## What engine and callback cost, as ratios; fails when a target is missed (six minutes)
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/callback.py
 
 mutation: $(INSTALLED)  ## Whether the rule tests notice every part of every shipped rule
 	$(BIN)/python benchmarks/mutation_score.py
