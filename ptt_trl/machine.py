@@ -58,10 +58,9 @@ def machine_row(readings: Sequence[MachineReading]) -> dict[str, float]:
     if not any(map(math.isnan, free)):
         row["memory/free"] = min(free)
     first, *others = readings
-    if others:
-        # What the first rank logs, rules see themselves.
-        unseen = 0.0 if first.non_finite else sum(each.non_finite for each in others)
-        row["non_finite/other_ranks"] = unseen
+    # What the first rank logs, rules see themselves.
+    unseen = 0.0 if first.non_finite else sum(each.non_finite for each in others)
+    row["non_finite/other_ranks"] = unseen
     return row
 
 

@@ -25,6 +25,7 @@ from post_training_toolkit.engine.seams import consolidate
 from post_training_toolkit.ptt_trl.best_step import BestStep, best_steps
 from post_training_toolkit.ptt_trl.run_directory import RESUME_VALIDATION
 from post_training_toolkit.ptt_trl.stop import StopOutcome
+from post_training_toolkit.rules.catalogue import toolkit_metrics
 from post_training_toolkit.rules.profile import load_profile
 
 # Bookkeeping that says nothing about how the training went.
@@ -116,7 +117,10 @@ def _consequences(found: Iterable[Episode], roots: Iterable[Episode]) -> dict[st
 
 
 def summarise_metrics(entries: Iterable[MetricsEntry]) -> list[MetricSummary]:
-    """Return one summary for each metric that was logged more than once, in logged order."""
+    """Return one summary for each metric that was logged more than once, in logged order.
+
+    The trainer's own come first.
+    """
     summaries: dict[str, MetricSummary] = {}
     non_finite: dict[str, int] = {}
     for entry in entries:
@@ -131,4 +135,5 @@ def summarise_metrics(entries: Iterable[MetricsEntry]) -> list[MetricSummary]:
             non_finite[name] = non_finite.get(name, 0) + 1
     for name, summary in summaries.items():
         summary.non_finite = non_finite.get(name, 0)
-    return [summary for summary in summaries.values() if summary.logs + summary.non_finite > 1]
+    found = [each for each in summaries.values() if each.logs + each.non_finite > 1]
+    return sorted(found, key=lambda each: each.name in toolkit_metrics())

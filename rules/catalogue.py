@@ -50,6 +50,15 @@ def catalogue(trainer: str) -> Mapping[str, MetricEntry]:
     raise KeyError(trainer)
 
 
+def toolkit_metrics() -> frozenset[str]:
+    """Return the keys that are not the trainer's but measured by this toolkit.
+
+    >>> "memory/max" in toolkit_metrics()
+    True
+    """
+    return frozenset(_load(_TOOLKIT)["every_trainer"])
+
+
 def known_metrics(trainer: str) -> frozenset[str]:
     """Return every name a rule can use for this trainer: raw, canonical and derived, with eval_."""
     profile = load_profile(trainer)
