@@ -53,6 +53,8 @@ class TrackerSink:
     def begin(self, start: RunStart) -> None:
         """Find the run that the trainer's own callback has opened."""
         self._tracker = self._open(self._trainer)
+        # Held any longer, the trainer and its model would outlive the run in a notebook.
+        self._trainer = None
 
     def note(self, text: str) -> None:
         """Leave notes to the console."""

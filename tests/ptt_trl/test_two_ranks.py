@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_rank_that_is_slow_between_its_steps_is_found(tmp_path: Path) -> None:
     assert first == second < 20
     stop = final_metadata(tmp_path)["stop"]
     assert stop["rule"] == "straggler"
-    assert "One rank takes 0.1 s between two steps" in stop["message"]
+    assert re.match(r"One rank takes 0\.\d+ s between two steps", stop["message"])
 
 
 def test_ranks_that_log_by_epoch_stop_together(tmp_path: Path) -> None:

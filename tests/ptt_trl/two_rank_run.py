@@ -96,7 +96,7 @@ class SlowRank(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait, while the other rank goes on to the next step and waits there."""
         if args.process_index == 1:
-            time.sleep(0.1)
+            time.sleep(0.3)
 
 
 def slow_rank(output_dir: Path) -> Any:
