@@ -31,9 +31,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks" / "zoo"))
 import datasets
 import torch
 from all_runs import all_runs
+from builders import trainer_builder
 from language_model import ModelRecipe
-from train_reinforcement import build_trainer as build_reinforcement
-from train_supervised import build_trainer as build_supervised
 from transformers import TrainerControl, TrainerState
 from transformers.trainer_callback import PrinterCallback
 from trl import DPOConfig
@@ -128,9 +127,8 @@ def _seconds(trainer: str, callbacks: Sequence[DiagnosticsCallback]) -> float:
         if (each.trainer, each.name, each.split) == (trainer, "healthy-a", "tuning")
     ]
     specification = replace(found, model=MODEL, arguments={**found.arguments, "max_steps": STEPS})
-    build = build_reinforcement if trainer == "grpo" else build_supervised
     with tempfile.TemporaryDirectory() as scratch:
-        built = build(specification, scratch)
+        built = trainer_builder(trainer)(specification, scratch)
         built.remove_callback(PrinterCallback)
         for callback in callbacks:
             built.add_callback(callback)

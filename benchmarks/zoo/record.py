@@ -8,12 +8,11 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 # TRL reports usage to the Hugging Face hub unless it is told to stay offline before its import.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -25,11 +24,9 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "demo" / "scripts"))
 from importlib.metadata import version
 
 from all_runs import all_runs
+from builders import trainer_builder
 from specification import RunSpecification
 from tqdm import tqdm
-
-if TYPE_CHECKING:
-    from transformers import Trainer
 
 _OUTPUT = Path(__file__).parent / "runs"
 
@@ -75,7 +72,7 @@ def record_run(specification: RunSpecification, output: Path) -> None:
     warnings.simplefilter("ignore")
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = _builder(specification.trainer)(specification, scratch)
+        trainer = trainer_builder(specification.trainer)(specification, scratch)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(recorder)
         if specification.fault is not None:
@@ -92,21 +89,6 @@ def record_run(specification: RunSpecification, output: Path) -> None:
     recorder.write(folder, specification, trainer.args, ended)
     if error is not None and "crash" not in specification.expected:
         raise error
-
-
-def _builder(trainer: str) -> Callable[[RunSpecification, str], Trainer]:
-    # Each import takes seconds, and PPO's needs another release of TRL.
-    if trainer == "ppo":
-        from train_ppo import build_trainer as build_ppo
-
-        return build_ppo
-    if trainer in ("grpo", "rloo", "online_dpo"):
-        from train_reinforcement import build_trainer as build_reinforcement
-
-        return build_reinforcement
-    from train_supervised import build_trainer as build_supervised
-
-    return build_supervised
 
 
 def _has_ppo() -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from all_runs import all_runs
+from builders import trainer_builder
 from faults import inject
 from language_model import ModelRecipe
 from packaging.version import Version
@@ -78,7 +78,7 @@ def _specification(trainer: str, name: str, steps: int) -> RunSpecification:
 def _watch(
     specification: RunSpecification, output_dir: Path, callback: DiagnosticsCallback
 ) -> WatchedRun:
-    trainer = _builder(specification.trainer)(specification, str(output_dir))
+    trainer = trainer_builder(specification.trainer)(specification, str(output_dir))
     trainer.add_callback(callback)
     if specification.fault is not None:
         inject(trainer, specification.fault)
@@ -88,18 +88,3 @@ def _watch(
     except TrainingStopped as stopped:
         raised = stopped
     return WatchedRun(trainer, output_dir / "ptt", raised)
-
-
-def _builder(trainer: str) -> Callable[[RunSpecification, str], Trainer]:
-    # Each comes with one of two releases of TRL.
-    if trainer == "ppo":
-        from train_ppo import build_trainer as build_ppo
-
-        return build_ppo
-    if trainer in ("grpo", "rloo", "online_dpo"):
-        from train_reinforcement import build_trainer as build_reinforcement
-
-        return build_reinforcement
-    from train_supervised import build_trainer as build_supervised
-
-    return build_supervised
