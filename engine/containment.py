@@ -118,10 +118,18 @@ class Containment:
         if part in self.failures:
             self.failures[part].count += 1
             return
-        text = f"{type(error).__name__}: {error}"
-        trace = "".join(traceback.format_exception(error))
-        self.failures[part] = Failure(part, text, trace)
-        _log.error(
+        told = traceback.TracebackException.from_exception(error)
+        # Not str(error) itself, which an exception's own class may fail in.
+        text = _writable(f"{type(error).__name__}: {told}")
+        self.failures[part] = Failure(part, text, _writable("".join(told.format())))
+        # A handler of the user's may fail as well, and there is nobody left to tell.
+        raised_by(
+            _log.error,
             f"post_training_toolkit: {part} failed and is contained; training goes on",
             exc_info=error,
         )
+
+
+def _writable(text: str) -> str:
+    """Return the text as JSON can hold it: names of files may have lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()

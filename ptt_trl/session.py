@@ -133,10 +133,14 @@ class RunSession:
         for name, sink in self._sinks.items():
             if sink is not self._face:
                 contain(name, sink.end, ending)
+        told = len(self._containment.failures)
         self._write_ending(ending)
         if not self._directory.report.exists():
             ending = replace(ending, report=None)
         contain("console", self._face.end, ending)
+        if len(self._containment.failures) > told:
+            # The report itself failed, or the last words did: the files shall tell of that, too.
+            self._write_ending(ending)
         return ending
 
     def _ending(self, step: int) -> RunEnding:

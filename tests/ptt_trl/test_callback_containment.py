@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,36 @@ def test_provenance_that_fails_does_not_cost_the_metadata(
     start = json.loads((tmp_path / "ptt" / "run_metadata_start.json").read_text())
     assert start["git"] is None
     assert start["packages"]["torch"]
+
+
+class MuteError(Exception):
+    """An error whose own text fails."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class BrokenHandler(logging.Handler):
+    """A handler of the user's that cannot write."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Raise."""
+        raise OSError("no space left for logs")
+
+
+def test_an_error_without_a_text_and_a_handler_that_raises_leave_training_alone(
+    run_dpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise MuteError
+
+    monkeypatch.setattr(PlainLines, "_write", fail)
+    monkeypatch.setattr(logging.getLogger("post_training_toolkit"), "handlers", [BrokenHandler()])
+    trainer = run_dpo(tmp_path, DiagnosticsCallback(), max_steps=3)
+    assert trainer.state.global_step == 3
+    [failure] = _final(tmp_path)["failures"]
+    assert failure["part"] == "console"
+    assert failure["error"].startswith("MuteError")
 
 
 def test_an_interrupt_by_the_user_is_not_swallowed(
