@@ -10,7 +10,7 @@ PPO_INSTALLED := $(PPO_VENV)/.installed
 # On models this small a second thread only waits for the first.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test test-ppo test-slow trainers-page bench mutation zoo ppo-environment scorecard docs lint types format install clean
+.PHONY: help demo test test-ppo test-slow trainers-page crashes-page browser bench mutation zoo ppo-environment scorecard docs lint types format install clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,8 +25,14 @@ test: lint types $(INSTALLED)  ## Everything that must pass: lint, types, tests
 test-ppo: $(PPO_INSTALLED)  ## The tests of PPO, with TRL 1.12.0 in .venv-ppo
 	$(PPO_VENV)/bin/pytest tests/trainers/test_trainer_matrix.py
 
-test-slow: $(INSTALLED)  ## The same checks with full counts: 20,000 hostile files, 10,000 streams (an hour)
-	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 $(BIN)/pytest tests/rules tests/engine
+test-slow: $(INSTALLED) browser  ## The same checks with full counts: 20,000 hostile files, 10,000 streams, 200 kills (an hour)
+	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 PTT_KILLS=200 $(BIN)/pytest tests/rules tests/engine tests/crashes
+
+# The tests of the report as a page need it, and are skipped without it.
+browser:  ## Install Chromium for the tests of the report (Debian and its like, as root)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+	  { apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium chromium-driver; } || \
+	  echo "no Chromium could be installed: the tests of the report's page will be skipped"
 
 bench: $(INSTALLED)  ## What engine and callback cost, as ratios; fails when a target is missed (six minutes)
 	$(BIN)/python benchmarks/engine.py
@@ -48,6 +54,9 @@ scorecard: $(INSTALLED)  ## Measure the rules on labelled runs, naive rules and 
 trainers-page: $(INSTALLED) $(PPO_INSTALLED)  ## Write the table of docs/trainers.md anew from runs of every trainer
 	PTT_WRITE_PAGES=1 $(BIN)/pytest --quiet tests/trainers/test_trainer_matrix.py
 	PTT_WRITE_PAGES=1 $(PPO_VENV)/bin/pytest --quiet tests/trainers/test_trainer_matrix.py
+
+crashes-page: $(INSTALLED)  ## Write the table of docs/crashes.md anew from runs that are really killed
+	PTT_WRITE_PAGES=1 $(BIN)/pytest --quiet tests/crashes/test_deaths.py
 
 docs: $(INSTALLED)  ## Write the pages that come from rules and schemas
 	$(BIN)/ptt-rules docs --output docs
@@ -82,5 +91,5 @@ $(PPO_INSTALLED): pyproject.toml constraints-ppo.txt
 	$(PYTHON) -m venv $(PPO_VENV)
 	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt --upgrade pip setuptools
 	$(PPO_VENV)/bin/python -m pip install --quiet --constraint constraints-ppo.txt \
-	  --editable . pytest jinja2 psutil torch trl transformers tqdm
+	  --editable . pytest jinja2 matplotlib psutil torch trl transformers tqdm
 	@touch $@

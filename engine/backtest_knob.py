@@ -14,6 +14,7 @@ from post_training_toolkit.rules.condition import (
     MetricCondition,
     Not,
 )
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.expression import parse_expression
 from post_training_toolkit.rules.model import Rule
 
@@ -111,7 +112,7 @@ def _turnable(condition: Condition) -> Iterator[MetricCondition]:
         case AllOf(parts=parts) | AnyOf(parts=parts):
             for part in parts:
                 yield from _turnable(part)
-        case Not():
+        case Not() | CrashCondition():
             return
 
 
@@ -123,5 +124,5 @@ def _exchange(condition: Condition, old: MetricCondition, new: MetricCondition) 
             return AllOf(tuple(_exchange(part, old, new) for part in parts))
         case AnyOf(parts=parts):
             return AnyOf(tuple(_exchange(part, old, new) for part in parts))
-        case Not(part=part):
-            return Not(part)
+        case Not() | CrashCondition():
+            return condition

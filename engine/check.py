@@ -14,7 +14,7 @@ class Check(abc.ABC):
     After ``evaluate``, ``met`` says whether the newest row broke the limits, None where that cannot
     be judged; ``value`` is what was looked at, ``reference`` what it was set against, and ``ratio``
     or ``difference`` what came of that. ``window`` is the number of observations in the value, None
-    for the whole run.
+    for the whole run. ``error`` is what the run died of, where that is what is asked for.
     """
 
     def __init__(self, metric: str, label: str | None, limits: Limits, window: int | None) -> None:
@@ -27,6 +27,7 @@ class Check(abc.ABC):
         self.reference: float | None = None
         self.ratio: float | None = None
         self.difference: float | None = None
+        self.error: str | None = None
 
     @property
     def lacks_reference(self) -> bool:

@@ -15,6 +15,8 @@ from post_training_toolkit.engine.compile_threshold import (
     window_size,
 )
 from post_training_toolkit.engine.condition import AllChecks, AnyCheck, CompiledCondition, NotCheck
+from post_training_toolkit.engine.crash_check import CrashCheck
+from post_training_toolkit.engine.death import PostMortem
 from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.learning_rate import LearningRateTracker
@@ -38,6 +40,7 @@ from post_training_toolkit.rules.condition import (
     ReferenceStatistic,
     Threshold,
 )
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.profile import load_profile
 
@@ -53,6 +56,7 @@ class Compiler:
     statistics: SharedStatistics = field(init=False)
     history: History = field(init=False, default_factory=History)
     learning_rate: LearningRateTracker = field(init=False, default_factory=LearningRateTracker)
+    post_mortem: PostMortem = field(init=False, default_factory=PostMortem)
     _values: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,8 @@ class Compiler:
                 return AnyCheck(tuple(self._condition(part) for part in parts))
             case Not(part=part):
                 return NotCheck(self._condition(part))
+            case CrashCondition():
+                return CrashCheck(condition, self.post_mortem)
             case MetricCondition():
                 return self._check(condition)
 

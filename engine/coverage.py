@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from post_training_toolkit.engine.crash_check import CrashCheck
 from post_training_toolkit.engine.detector import Detector
 
 
@@ -17,6 +18,10 @@ class NotRun:
 
 def reason_not_judged(detector: Detector, logged: frozenset[str]) -> str | None:
     """Say why a detector could not have fired, or return None if it could."""
+    if isinstance(detector.condition, CrashCheck):
+        # As long as a run lives there is no death to judge, and nothing is missed.
+        unknown = detector.observations > 0 and not detector.judged
+        return "how the run died was not recorded" if unknown else None
     needed = detector.rule.required_observations
     if detector.judged >= needed:
         return None

@@ -230,6 +230,7 @@ class Detector:
                 "difference": primary.difference,
                 "metric": primary.metric,
                 "step": step,
+                "error": primary.error,
                 "window": primary.window if primary.window is not None else "all",
             }
         )

@@ -9,6 +9,7 @@ from post_training_toolkit.engine.canonical import Canonicalizer
 from post_training_toolkit.engine.compile import Compiler
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.coverage import NotRun, reason_not_judged
+from post_training_toolkit.engine.death import Death
 from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.detectors import Detectors
 from post_training_toolkit.engine.door import Row, admit
@@ -60,6 +61,7 @@ class Engine:
         self._canonicalizer = Canonicalizer(load_profile(run.trainer), run.configuration)
         self._learning_rate = compiler.learning_rate
         self._history = compiler.history
+        self._post_mortem = compiler.post_mortem
         self._detectors = Detectors(rules, compiler)
         self._routes = Routes(self._detectors, compiler.statistics)
         self._inhibition = Inhibition(root_causes(rules))
@@ -105,9 +107,10 @@ class Engine:
         self._containment.run_each(parts, _finish, detector_part, step, closed)
         return (*seen, *self._inhibition.fold(closed, step))
 
-    def die(self, step: int) -> tuple[Event, ...]:
-        """Take in that an exception has ended the run; open episodes stay open."""
-        return tuple(self.observe(step, _DIED))
+    def die(self, step: int, death: Death | None = None) -> tuple[Event, ...]:
+        """Take in that the run has died, and how if that is known; open episodes stay open."""
+        self._post_mortem.death = death
+        return self.observe(step, _DIED)
 
     @property
     def rules_judged(self) -> int:

@@ -21,6 +21,29 @@ an editor completes and checks as you type:
 ```yaml
 # yaml-language-server: $schema=rules.schema.json
 ```"""
+_CRASH_RULES = """\
+A rule looks at metrics while the run goes on, or, with `crash` in place of a condition on metrics,
+at the way in which the run died. A crash rule is judged once, when the run dies:
+
+```yaml
+version: 1
+extends: [pack:default]
+rules:
+  - id: scoring_service_gone
+    title: The scoring service did not answer
+    crash:
+      text: ["ScoringError: .{0,80}(refused|timed out)"]
+      exit_reason: [exception]
+    severity: high
+    inhibits: [training_died]
+    detects: [crash]
+    message: "No scores after step {step}: {error}"
+    remediation: [Start the service again and resume from the last checkpoint.]
+    citation: []
+    threshold_origin: empirical
+```
+
+Its unit tests say how the run dies: `died: {exit_reason: exception, text: "ScoringError: ..."}`."""
 _TYPES = {
     "array": "list",
     "boolean": "true or false",
@@ -38,7 +61,7 @@ def language_page(schema: Schema, statistics: Iterable[StatisticDescription]) ->
     blocks += _mapping_blocks(schema, schema["$defs"])
     for name in _reachable(schema):
         blocks += [f"## {name}", *_mapping_blocks(schema["$defs"][name], schema["$defs"])]
-    blocks += ["## Statistics", _statistics_table(statistics)]
+    blocks += ["## Crash rules", _CRASH_RULES, "## Statistics", _statistics_table(statistics)]
     blocks += [
         "## Findings of `ptt-rules validate`",
         "They do not make a file unusable; `--strict` makes the command fail on them.",

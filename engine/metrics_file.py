@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import orjson
 
+from post_training_toolkit.engine.death import Death, read_death
 from post_training_toolkit.engine.door import Row, admit
 
 
@@ -27,12 +28,16 @@ class LoggedRow:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """Something that happened to the run: ``train_begin``, ``train_end`` or ``exception``."""
+    """Something that happened to the run: ``train_begin``, ``train_end`` or ``exception``.
+
+    ``death`` says how the run died, where that is known.
+    """
 
     event: str
     step: int
     max_steps: int | None = None
     time: float | None = None
+    death: Death | None = None
 
 
 MetricsEntry = LoggedRow | Milestone
@@ -60,10 +65,12 @@ def metrics_line(entry: MetricsEntry, canonical: Row | None = None) -> bytes:
             beside = {name: value for name, value in named.items() if name not in logs}
             if beside:
                 data["canonical"] = beside
-        case Milestone(event=event, step=step, max_steps=max_steps):
-            data = {"event": event, "step": step, "max_steps": max_steps}
-            if max_steps is None:
-                del data["max_steps"]
+        case Milestone(event=event, step=step, max_steps=max_steps, death=death):
+            data = {"event": event, "step": step}
+            if max_steps is not None:
+                data["max_steps"] = max_steps
+            if death is not None:
+                data["death"] = death.to_json()
     if entry.time is not None:
         data["time"] = entry.time
     return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
@@ -110,7 +117,9 @@ def _entry(data: dict[str, Any]) -> MetricsEntry:
     if not isinstance(data["step"], int):
         raise TypeError("'step' must be a whole number")
     if "event" in data:
-        return Milestone(data["event"], data["step"], data.get("max_steps"), data.get("time"))
+        death = None if data.get("death") is None else read_death(data["death"])
+        planned, time = data.get("max_steps"), data.get("time")
+        return Milestone(data["event"], data["step"], planned, time, death)
     if not isinstance(data["logs"], dict):
         raise TypeError("'logs' must be an object")
     return LoggedRow(data["step"], data.get("epoch"), admit(data["logs"]), data.get("time"))

@@ -45,8 +45,8 @@ def replay(entries: Iterable[MetricsEntry], engine: Engine) -> Iterator[Event]:
         match entry:
             case LoggedRow(step=step, row=row):
                 yield from engine.observe(step, row)
-            case Milestone(event="exception", step=step):
-                yield from engine.die(step)
+            case Milestone(event="exception", step=step, death=death):
+                yield from engine.die(step, death)
             case Milestone(event="train_end", step=step):
                 yield from engine.finish(step)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from post_training_toolkit.engine.page import Item, Page, Section
 from post_training_toolkit.engine.promises import Promise
 from post_training_toolkit.engine.rule_words import condition_items, gate_items
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.figures import RuleFigures
 from post_training_toolkit.rules.model import Escalation, Rule, Status
 
@@ -40,7 +41,7 @@ def rule_page(
         _listed("Known false alarms", rule.false_alarms, "None is known."),
         *_relations(rule, tuple(causes)),
         _listed("Unit tests", map(_test_words, tests), "None was found."),
-        _measured(figures),
+        _measured(rule, figures),
         Section("Belongs to", items=tuple(_about(rule))),
     )
     return Page(f"{rule.id}: {rule.title}", rule.description, sections)
@@ -48,6 +49,9 @@ def rule_page(
 
 def _time_items(rule: Rule) -> Iterator[Item]:
     severity = f"as {rule.severity}"
+    if isinstance(rule.condition, CrashCondition):
+        yield Item(f"fires {severity} when the run dies, and stays open")
+        return
     if rule.required_observations == 1:
         yield Item(f"fires {severity} at the first observation at which it holds")
     else:
@@ -68,9 +72,10 @@ def _escalation_items(escalation: Escalation) -> Iterator[Item]:
 
 
 def _why(rule: Rule) -> tuple[str, ...]:
-    origin = _ORIGINS[rule.threshold_origin]
     sources = "Sources:" if rule.citations else "No source is cited."
-    return (f"Where the number comes from: {origin}. {sources}",)
+    if isinstance(rule.condition, CrashCondition):
+        return (f"Recognised by what libraries and the system say, and by no number. {sources}",)
+    return (f"Where the number comes from: {_ORIGINS[rule.threshold_origin]}. {sources}",)
 
 
 def _citation_items(rule: Rule) -> Iterator[Item]:
@@ -88,7 +93,9 @@ def _relations(rule: Rule, causes: tuple[str, ...]) -> Iterator[Section]:
         yield Section("Causes and consequences", items=tuple(items))
 
 
-def _measured(figures: Mapping[str, RuleFigures]) -> Section:
+def _measured(rule: Rule, figures: Mapping[str, RuleFigures]) -> Section:
+    if isinstance(rule.condition, CrashCondition):
+        return Section("Measured", ("Not on labelled runs: they do not record how they died.",))
     if not figures:
         return Section("Measured", ("Not measured yet.",))
     items = tuple(Item(f"{title}: {each}") for title, each in figures.items())

@@ -22,6 +22,7 @@ from post_training_toolkit.rules.condition import (
     WholeRun,
     Window,
 )
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.model import ConfigurationValue, Gate
 
 _NAMES: Mapping[str, str] = MappingProxyType(
@@ -57,6 +58,23 @@ def condition_items(condition: Condition, depth: int = 0) -> Iterator[Item]:
         case Not(part=part):
             yield Item("this does not hold:", depth)
             yield from condition_items(part, depth + 1)
+        case CrashCondition():
+            yield Item("the run dies, and every fact given here holds of it:", depth)
+            yield from _crash_items(condition, depth + 1)
+
+
+def _crash_items(condition: CrashCondition, depth: int) -> Iterator[Item]:
+    if condition.text:
+        yield Item("what it said last matches one of these patterns:", depth)
+        for pattern in condition.text:
+            yield Item(f"`{pattern}`", depth + 1)
+    for what, values in (
+        ("exit reason", condition.exit_reasons),
+        ("signal", condition.signals),
+        ("exit code", condition.exit_codes),
+    ):
+        if values:
+            yield Item(f"the {what} is {' or '.join(f'`{value}`' for value in values)}", depth)
 
 
 def comparison_words(condition: MetricCondition) -> str:

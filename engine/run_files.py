@@ -12,6 +12,7 @@ METADATA_START = "run_metadata_start.json"
 METADATA_FINAL = "run_metadata_final.json"
 METRICS = "metrics.jsonl"
 INSIGHTS = "insights.jsonl"
+POSTMORTEM = "postmortem.json"
 RULES = "rules"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,15 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from post_training_toolkit.engine.checked_bundle import load_checked_bundle
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.door import admit
-from post_training_toolkit.engine.run_files import DEFAULT_FOLDER
-from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
-from post_training_toolkit.ptt_trl.live import live_face
 from post_training_toolkit.ptt_trl.logged_row import whole_row
 from post_training_toolkit.ptt_trl.machine import MachineReading, MachineWatch
+from post_training_toolkit.ptt_trl.postmortem.death_watch import WatchOptions
+from post_training_toolkit.ptt_trl.postmortem.elastic_errors import record_own_error
+from post_training_toolkit.ptt_trl.postmortem.train_guard import UncaughtHook, guard, is_guarded
 from post_training_toolkit.ptt_trl.rank_exchange import RankExchange
 from post_training_toolkit.ptt_trl.ranks import is_distributed
-from post_training_toolkit.ptt_trl.run_description import describe_run
-from post_training_toolkit.ptt_trl.run_directory import (
-    RunDirectory,
-    claim_run_directory,
-    find_run_directory,
-)
 from post_training_toolkit.ptt_trl.session import RunSession
-from post_training_toolkit.ptt_trl.sink import Sink
+from post_training_toolkit.ptt_trl.session_opening import SessionOptions, open_session
 from post_training_toolkit.ptt_trl.stop import (
     StopDecision,
     StopOn,
@@ -35,11 +28,9 @@ from post_training_toolkit.ptt_trl.stop import (
     parse_stop_on,
 )
 from post_training_toolkit.ptt_trl.stop_execution import StopExecution
-from post_training_toolkit.ptt_trl.structured_log import json_log, standard_log
-from post_training_toolkit.ptt_trl.trackers import tracker_sinks
 from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
 from post_training_toolkit.ptt_trl.training_parts import calling_trainer, find_parts
-from post_training_toolkit.ptt_trl.webhook import Webhook, check_address
+from post_training_toolkit.ptt_trl.webhook import check_address
 from post_training_toolkit.rules.profile import load_profile
 from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
 
@@ -66,10 +57,14 @@ class DiagnosticsCallback(TrainerCallback):
         webhook: address to which insights and the end of the run are posted, as Slack takes them,
             from a thread of its own.
         log_json: write every event to stderr as well, one JSON object a line.
+        watcher: start a small process beside the run, which writes ``postmortem.json`` where the
+            run itself cannot: when it is killed, crashes in native code, or hangs.
+        hang_after: seconds without a sign of life after which the run counts as hanging; by default
+            ten minutes, or 20 times the median step if that is longer.
 
     Raises ``InvalidRulesError`` with every located mistake in the rule files, ``FileNotFoundError``
-    for a path without rules and ``ValueError`` for an unknown ``stop_on`` or a ``webhook`` that is
-    no address, all before training.
+    for a path without rules and ``ValueError`` for an unknown ``stop_on``, a ``webhook`` that is no
+    address or a ``hang_after`` that is no time, all before training.
 
     Example:
         >>> callback = DiagnosticsCallback(stop_on="high")
@@ -83,24 +78,42 @@ class DiagnosticsCallback(TrainerCallback):
         run_dir: PathLike | None = None,
         webhook: str | None = None,
         log_json: bool = False,
+        watcher: bool = True,
+        hang_after: float | None = None,
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
-        self._bundle = load_checked_bundle([*shipped_beside(own), *own])
-        self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in self._bundle.rules])
-        self._run_dir = Path(run_dir) if run_dir is not None else None
+        bundle = load_checked_bundle([*shipped_beside(own), *own])
+        self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in bundle.rules])
         if webhook is not None:
             check_address(webhook)
-        self._webhook = webhook
-        self._log_json = log_json
+        self._options = SessionOptions(
+            bundle=bundle,
+            stop_policy=self._stop_policy,
+            run_dir=Path(run_dir) if run_dir is not None else None,
+            webhook=webhook,
+            log_json=log_json,
+            watch=WatchOptions(watcher, hang_after),
+        )
         # Rows of an evaluation before training, which belong to the run that follows.
         self._early_rows: list[tuple[int, float | None, dict[str, Any]]] = []
         self._containment = Containment()
         self._session: RunSession | None = None
+        self._uncaught: UncaughtHook | None = None
         self._machine: MachineWatch | None = None
         self._execution: StopExecution | None = None
         self._ignores_stop = False
         self._exchange = RankExchange(agrees_on_stops=False)
+
+    def on_init_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Have every exception told that will end a training, even one that somebody catches."""
+        self._containment.run("training guard", self._guard)
 
     def on_train_begin(
         self,
@@ -110,6 +123,7 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Open the run directory; only the first process writes."""
+        self._close_unended()
         self._containment = Containment()
         self._session = None
         self._machine = MachineWatch(args.device)
@@ -118,9 +132,16 @@ class DiagnosticsCallback(TrainerCallback):
         self._ignores_stop = load_profile(trainer).ignores_stop
         self._exchange = RankExchange(agrees_on_stops=self._stop_policy is not None)
         if state.is_world_process_zero:
-            self._session = self._containment.run(
-                "start", self._open_session, args, state, trainer, kwargs
+            start = self._containment.run
+            options, contained_by = self._options, self._containment
+            self._session = start(
+                "start", open_session, options, args, state, trainer, contained_by
             )
+            if self._session is not None:
+                start("start", self._begin, self._session, args, state, kwargs)
+        if not is_guarded(calling_trainer()):
+            self._uncaught = UncaughtHook(self._training_died)
+            self._containment.run("hook for exceptions", self._uncaught.install)
 
     def on_log(
         self,
@@ -146,6 +167,7 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Take the time."""
+        self._beat(state)
         if self._machine is not None:
             self._containment.run("machine", self._machine.step_begins)
 
@@ -158,6 +180,7 @@ class DiagnosticsCallback(TrainerCallback):
     ) -> None:
         """Read what this process measured; with several, exchange it and agree on the last log."""
         logs_now = control.should_log or control.should_evaluate
+        self._beat(state)
         if self._machine is not None:
             self._containment.run("machine", self._machine.step_ends)
             if args.world_size == 1:
@@ -197,7 +220,28 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Leave the evaluation out of the time between two steps."""
+        self._beat(state)
         self._end_pause()
+
+    def on_substep_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Take in a sign of life, within a step of many batches."""
+        self._beat(state)
+
+    def on_prediction_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Take in a sign of life, within an evaluation."""
+        self._beat(state)
 
     def on_save(
         self,
@@ -209,6 +253,7 @@ class DiagnosticsCallback(TrainerCallback):
         """Remember the checkpoint: it may be the last good one."""
         if self._session is not None:
             self._containment.run("save", self._session.note_checkpoint, state.global_step)
+        self._beat(state)
         self._end_pause()
         self._end_if_stop_is_ignored(state)
 
@@ -222,51 +267,54 @@ class DiagnosticsCallback(TrainerCallback):
         """Write the final metadata and the report."""
         if self._session is not None:
             self._containment.run("end", self._session.end, state.global_step)
+        self._stop_listening()
+
+    def _guard(self) -> None:
+        trainer = calling_trainer()
+        if trainer is not None:
+            guard(trainer, self._training_died)
+
+    def _training_died(self, error: BaseException) -> None:
+        """Write down what has ended a training, on the rank where it happened."""
+        if self._machine is None:
+            return
+        self._containment.run("torchrun's error file", record_own_error, error)
+        if self._session is not None:
+            self._containment.run("death", self._session.die, error)
+        self._stop_listening()
+        self._machine = None
+
+    def _close_unended(self) -> None:
+        """Give up a training that ended without a word, before the next one begins."""
+        if self._session is not None:
+            self._containment.run("death", self._session.die, None)
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        if self._uncaught is not None:
+            self._containment.run("hook for exceptions", self._uncaught.remove)
+            self._uncaught = None
+
+    def _beat(self, state: TrainerState) -> None:
+        if self._session is not None:
+            self._containment.run("heartbeat", self._session.beat, state.global_step)
 
     def _detect(self, args: TrainingArguments) -> str | None:
         return detect_trainer(args, calling_trainer())
 
-    def _open_session(
+    def _begin(
         self,
+        session: RunSession,
         args: TrainingArguments,
         state: TrainerState,
-        trainer: str | None,
         given: dict[str, Any],
-    ) -> RunSession:
-        output_dir = Path(args.output_dir or ".")
-        session = RunSession(
-            directory=self._open_directory(self._run_dir or output_dir / DEFAULT_FOLDER, state),
-            bundle=self._bundle,
-            run=describe_run(args, state, trainer),
-            checkpoints=Checkpoints(
-                output_dir, args.save_total_limit, [state.global_step] if state.global_step else []
-            ),
-            stop_policy=self._stop_policy,
-            face=live_face(),
-            sinks=self._sinks(args),
-            containment=self._containment,
-        )
+    ) -> None:
         session.begin(state.global_step, find_parts(given))
         if self._stop_policy is not None and args.world_size > 1 and not is_distributed():
             session.note("stop_on is off: these processes cannot agree without torch.distributed")
         for step, epoch, logs in self._early_rows:
             session.log(step, epoch, logs)
         self._early_rows.clear()
-        return session
-
-    def _sinks(self, args: TrainingArguments) -> dict[str, Sink]:
-        sinks: dict[str, Sink] = {"structured log": standard_log()}
-        if self._log_json:
-            sinks["JSON log"] = json_log(sys.stderr)
-        if self._webhook is not None:
-            sinks["webhook"] = Webhook(self._webhook)
-        return {**sinks, **tracker_sinks(args.report_to, calling_trainer())}
-
-    def _open_directory(self, wanted: Path, state: TrainerState) -> RunDirectory:
-        resumed = state.global_step > 0
-        find = self._containment.run
-        found = find("resume", find_run_directory, wanted, state.global_step) if resumed else None
-        return found or claim_run_directory(wanted)
 
     def _take_row(self, state: TrainerState, logs: dict[str, Any]) -> None:
         row = whole_row(state, logs)

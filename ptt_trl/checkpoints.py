@@ -1,12 +1,11 @@
-"""Knows the checkpoints of this run, and whether weights are worth saving."""
+"""Knows the checkpoints of this run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from post_training_toolkit.ptt_trl.postmortem.checkpoint_check import checkpoint_folder
 
 
 @dataclass(slots=True)
@@ -22,7 +21,7 @@ class Checkpoints:
 
     def path(self, step: int) -> Path:
         """Return where the trainer saves the checkpoint of a step."""
-        return self.output_dir / f"{PREFIX_CHECKPOINT_DIR}-{step}"
+        return checkpoint_folder(self.output_dir, step)
 
     def kept(self) -> list[int]:
         """Return the steps of the checkpoints that are still there, oldest first."""
@@ -37,18 +36,3 @@ class Checkpoints:
         if self.limit is None or self.limit <= 0:
             return False
         return step not in self.kept()[-(self.limit - 1) :] if self.limit > 1 else True
-
-
-def weights_are_finite(model: torch.nn.Module) -> bool:
-    """Return whether every parameter, as far as this process holds it, has finite numbers only."""
-    return all(bool(torch.isfinite(_held(each)).all()) for each in model.parameters())
-
-
-def _held(parameter: torch.Tensor) -> torch.Tensor:
-    """Return what this process holds of a parameter; asking for more would wait for the others.
-
-    DeepSpeed ZeRO-3 leaves an empty parameter and keeps the shard beside it.
-    """
-    to_local = getattr(parameter, "to_local", None)  # a DTensor of FSDP
-    held: torch.Tensor = to_local() if to_local else getattr(parameter, "ds_tensor", parameter)
-    return held

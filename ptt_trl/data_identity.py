@@ -12,7 +12,9 @@ _ROWS_LOOKED_AT = 16
 
 
 def data_identity(dataset: object) -> dict[str, Any] | None:
-    """Return class, size, columns and hashes of a dataset; None without one.
+    """Return class, name, size, columns and hashes of a dataset; None without one.
+
+    The name is the one under which ``datasets`` loaded it, with configuration and split.
 
     ``sample_sha256`` is of the content of 16 rows spread evenly over it, None for what is no
     ``datasets.Dataset``: reading others may draw random numbers. ``fingerprint`` is that of
@@ -27,7 +29,7 @@ def data_identity(dataset: object) -> dict[str, Any] | None:
     if dataset is None:
         return None
     rows = len(dataset) if isinstance(dataset, Sized) else None
-    identity = {"class": type(dataset).__name__, "rows": rows}
+    identity = {"class": type(dataset).__name__, "name": _name(dataset), "rows": rows}
     if not isinstance(dataset, datasets.Dataset):
         return {**identity, "columns": None, "fingerprint": None, "sample_sha256": None}
     return {
@@ -36,6 +38,18 @@ def data_identity(dataset: object) -> dict[str, Any] | None:
         "fingerprint": dataset._fingerprint,
         "sample_sha256": _sample_hash(dataset),
     }
+
+
+def _name(dataset: object) -> str | None:
+    info = getattr(dataset, "info", None)
+    parts = [getattr(info, each, None) for each in ("dataset_name", "config_name")]
+    named = [*(str(each) for each in parts if each), *_split(dataset)]
+    return "/".join(named) or None
+
+
+def _split(dataset: object) -> list[str]:
+    split = getattr(dataset, "split", None)
+    return [] if split is None else [str(split)]
 
 
 def _sample_hash(dataset: datasets.Dataset) -> str:

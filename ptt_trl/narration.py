@@ -45,14 +45,14 @@ class Alarm:
 class Closing:
     """How the run ended: ``counts`` of root causes by severity, worst first.
 
-    ``stop`` says how a stop went, None if nothing asked for one; ``report`` is None if it could not
-    be written.
+    ``early_end`` says how a stop went or what the run died of, None if it ended as it should;
+    ``report`` is None if it could not be written.
     """
 
     status: str
     step: int
     counts: tuple[tuple[Severity, int], ...]
-    stop: str | None
+    early_end: str | None
     report: Path | None
 
     @property
@@ -119,9 +119,8 @@ class Narrator:
 
     def close(self, ending: RunEnding) -> Closing:
         """Sum the run up."""
-        stop = str(ending.stop) if ending.stop else None
         counts = _by_severity(ending.episodes)
-        return Closing(ending.status, ending.step, counts, stop, ending.report)
+        return Closing(ending.status, ending.step, counts, _early_end(ending), ending.report)
 
     def _fire(self, event: InsightFired) -> Alarm | Remark | None:
         self._fired[event.rule] += 1
@@ -144,6 +143,13 @@ class Narrator:
         self._told.add((event.rule, event.severity))
         headline = f"now {event.severity.upper()} at step {event.step}"
         return Alarm(headline, event.severity, event.message, event.rule)
+
+
+def _early_end(ending: RunEnding) -> str | None:
+    if ending.postmortem is not None:
+        cause = ending.error or "nobody saw of what"
+        return f"The run died: {cause}; post-mortem: {ending.postmortem}"
+    return None if ending.stop is None else str(ending.stop)
 
 
 def _by_severity(found: Iterable[Episode]) -> tuple[tuple[Severity, int], ...]:

@@ -1,33 +1,63 @@
-"""What ran where: versions, code, machine and model of a run."""
+"""What ran where: versions, code, command and configuration of a run."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import orjson
-import torch
 
-from post_training_toolkit.ptt_trl.training_parts import TrainingParts
+from post_training_toolkit.ptt_trl.masking import MASK, is_secret_name, mask_arguments, mask_text
 from post_training_toolkit.rules.model import RuleBundle
 
 _PACKAGES = (
     "post-training-toolkit",
     "accelerate",
+    "bitsandbytes",
     "datasets",
+    "deepspeed",
+    "flash-attn",
+    "liger-kernel",
     "numpy",
     "peft",
     "river",
+    "safetensors",
+    "tokenizers",
     "torch",
     "transformers",
     "trl",
+    "unsloth",
+    "vllm",
+    "xformers",
 )
 _GIT_TIME_LIMIT_SECONDS = 5
+# What decides how a run is spread over machines and devices, and how fast and exact they compute.
+_ENVIRONMENT = (
+    "CUDA_VISIBLE_DEVICES",
+    "HF_HUB_OFFLINE",
+    "HIP_VISIBLE_DEVICES",
+    "LOCAL_RANK",
+    "LOCAL_WORLD_SIZE",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "RANK",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_NAME",
+    "SLURM_JOB_NUM_NODES",
+    "SLURM_NODEID",
+    "SLURM_NTASKS",
+    "SLURM_PROCID",
+    "TOKENIZERS_PARALLELISM",
+    "TRANSFORMERS_OFFLINE",
+    "WORLD_SIZE",
+)
+_ENVIRONMENT_BEGINS = ("ACCELERATE_", "CUBLAS_", "NCCL_", "PYTORCH_", "TORCH_")
 
 
 def package_versions() -> dict[str, str]:
@@ -42,20 +72,38 @@ def package_versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Return commit and cleanness of the checkout in the current folder; None outside of one."""
-    commit = _git("rev-parse", "HEAD")
-    if commit is None:
-        return None
-    return {"commit": commit, "uncommitted_changes": bool(_git("status", "--porcelain"))}
+    """Return commit, cleanness, branch and remote of the user's checkout; None without one.
+
+    That is the checkout of the current folder, or else that of the script. ``branch`` is None for a
+    commit that was checked out by itself.
+    """
+    script = Path(sys.argv[0]).parent if sys.argv and sys.argv[0] else Path()
+    for folder in (Path(), script):
+        commit = _git(folder, "rev-parse", "HEAD")
+        if commit is not None:
+            remote = _git(folder, "config", "--get", "remote.origin.url")
+            changes = _git(folder, "status", "--porcelain")
+            return {
+                "commit": commit,
+                # Unknown in a checkout so large that git did not answer in time.
+                "uncommitted_changes": None if changes is None else bool(changes),
+                "branch": _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD"),
+                "remote": mask_text(remote) if remote else None,
+            }
+    return None
 
 
-def hardware() -> dict[str, Any]:
-    """Return the machine's processor count and accelerators."""
-    cuda = torch.cuda
+def command() -> list[str]:
+    """Return the command line that started this process, without secrets."""
+    return mask_arguments(sys.orig_argv)
+
+
+def environment() -> dict[str, str]:
+    """Return those environment variables that are known to matter, and hold no secret."""
     return {
-        "platform": platform.platform(),
-        "cpu_count": os.cpu_count(),
-        "accelerators": [cuda.get_device_name(index) for index in range(cuda.device_count())],
+        name: MASK if is_secret_name(name) else mask_text(value)
+        for name, value in sorted(os.environ.items())
+        if name in _ENVIRONMENT or name.startswith(_ENVIRONMENT_BEGINS)
     }
 
 
@@ -70,55 +118,10 @@ def rules_hash(bundle: RuleBundle) -> str:
     return hashlib.sha256(b"\0".join(source.text for source in bundle.sources)).hexdigest()
 
 
-def model_identity(model: torch.nn.Module | None) -> dict[str, Any] | None:
-    """Return class, name, size and adapters of a model; None without one.
-
-    ``adapters`` maps the name of each adapter of peft to its kind, such as LORA; it is None for a
-    model without peft.
-    """
-    if model is None:
-        return None
-    trainable = [parameter_count(each) for each in model.parameters() if each.requires_grad]
-    return {
-        "class": type(model).__name__,
-        "name": getattr(getattr(model, "config", None), "name_or_path", None) or None,
-        "parameters": sum(map(parameter_count, model.parameters())),
-        "trainable_parameters": sum(trainable),
-        "adapters": _adapters(model),
-    }
-
-
-def parameter_count(parameter: torch.nn.Parameter) -> int:
-    """Return how many numbers a parameter has, wherever they are.
-
-    DeepSpeed ZeRO-3 leaves an empty one and keeps the count beside it.
-    """
-    count: int = getattr(parameter, "ds_numel", parameter.numel())
-    return count
-
-
-def reference_identity(parts: TrainingParts) -> dict[str, Any] | None:
-    """Return what the policy is compared with: its own model, or this one without its adapter."""
-    if parts.reference_model is not None:
-        return model_identity(parts.reference_model)
-    if not hasattr(parts.trainer, "ref_model") or parts.model is None:
-        return None
-    adapters = _adapters(parts.model)
-    return {"class": "the same model without its adapter"} if adapters else None
-
-
-def _adapters(model: torch.nn.Module) -> dict[str, str] | None:
-    configurations = getattr(model, "peft_config", None)
-    if not isinstance(configurations, Mapping):
-        return None
-    kinds = {name: getattr(each, "peft_type", None) for name, each in configurations.items()}
-    return {str(name): str(getattr(kind, "value", kind)) for name, kind in kinds.items()}
-
-
-def _git(*arguments: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", *arguments],  # noqa: S607 - git from the user's own path
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - git from the user's own path
             capture_output=True,
             text=True,
             timeout=_GIT_TIME_LIMIT_SECONDS,

@@ -10,7 +10,9 @@ from post_training_toolkit.ptt_trl.seam_comparison import SeamComparison
 VERSION = 1
 # What differs at every start and says nothing about the training.
 _UNTOLD = frozenset({"resume_from_checkpoint", "logging_dir", "run_name", "local_rank"})
-_IDENTITIES = ("model", "reference_model", "tokenizer", "packages")
+_IDENTITIES = ("reference_model", "tokenizer", "packages")
+# Its fingerprint changes by training.
+_MODEL = ("class", "name", "revision", "parameters", "trainable_parameters", "adapters")
 _DATA = ("class", "rows", "columns", "sample_sha256")
 
 
@@ -26,8 +28,9 @@ def compare_starts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[di
     changes = [each for each in changes if each["what"].partition(".")[2] not in _UNTOLD]
     for part in _IDENTITIES:
         changes += _changes(part, before, now)
-    data = [{"dataset": _only(start.get("dataset"), _DATA)} for start in (before, now)]
-    changes += _changes("dataset", *data)
+    for part, names in (("model", _MODEL), ("dataset", _DATA)):
+        identities = [{part: _only(start.get(part), names)} for start in (before, now)]
+        changes += _changes(part, *identities)
     if before.get("rules_sha256") != now.get("rules_sha256"):
         changes += _changes("rules_sha256", before, now)
     return changes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from importlib.metadata import version
 from typing import Any
 
@@ -11,10 +10,8 @@ from transformers import TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
 
 from post_training_toolkit.engine.run import RunDescription
+from post_training_toolkit.ptt_trl.masking import MASK, is_secret_name, mask_text
 
-# Names under which users put what must not be written down, such as model_init_kwargs["token"].
-_SECRET = re.compile(r"(?i)(^|_)(token|secret|password|passwd|api_?key|credentials?)$")
-_MASK = "<masked>"
 # JSON readers agree on integers of 64 bits.
 _LARGEST_INTEGER = 2**63
 
@@ -46,11 +43,13 @@ def _plain(value: Any) -> Any:
     match value:
         case dict():
             return {
-                str(key): _MASK if each and _SECRET.search(str(key)) else _plain(each)
+                str(key): MASK if each and is_secret_name(str(key)) else _plain(each)
                 for key, each in value.items()
             }
         case list() | tuple():
             return [_plain(each) for each in value]
+        case str():
+            return mask_text(value)
         case bool() | None:
             return value
         case int() if abs(value) < _LARGEST_INTEGER:
@@ -58,7 +57,7 @@ def _plain(value: Any) -> Any:
         case float() if math.isfinite(value):
             return float(value)
         case _:
-            return str(value)
+            return mask_text(str(value))
 
 
 def _logging_steps(arguments: TrainingArguments, state: TrainerState) -> int | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 from post_training_toolkit.engine.canonical import Canonicalizer
@@ -21,14 +24,30 @@ from post_training_toolkit.engine.metrics_file import (
 )
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
+from post_training_toolkit.ptt_trl.final_metadata import (
+    CRASHED,
+    STOPPED,
+    final_metadata,
+    final_status,
+)
 from post_training_toolkit.ptt_trl.machine import MachineReading, machine_row
-from post_training_toolkit.ptt_trl.metadata import final_metadata, final_status, start_metadata
+from post_training_toolkit.ptt_trl.metadata import start_metadata
+from post_training_toolkit.ptt_trl.postmortem.causes import by_exception, by_termination
+from post_training_toolkit.ptt_trl.postmortem.death_watch import DeathWatch
+from post_training_toolkit.ptt_trl.postmortem.record import (
+    Circumstances,
+    compose,
+    read_postmortem,
+    tells_of,
+    write_postmortem,
+)
 from post_training_toolkit.ptt_trl.preflight import preflight_row
-from post_training_toolkit.ptt_trl.report import render_report
+from post_training_toolkit.ptt_trl.report import write_reports
 from post_training_toolkit.ptt_trl.resume import Seam, take_up, write_validation
 from post_training_toolkit.ptt_trl.run_directory import RunDirectory
 from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart, Sink
 from post_training_toolkit.ptt_trl.stop import StopDecision, StopPolicy, StopSwitch
+from post_training_toolkit.ptt_trl.stopwatch import Stopwatch
 from post_training_toolkit.ptt_trl.training_parts import TrainingParts
 from post_training_toolkit.rules.model import RuleBundle
 from post_training_toolkit.rules.profile import load_profile
@@ -48,12 +67,14 @@ class RunSession:
         bundle: RuleBundle,
         run: RunDescription,
         checkpoints: Checkpoints,
+        watch: DeathWatch,
         stop_policy: StopPolicy | None,
         face: Sink,
         sinks: Mapping[str, Sink],
         containment: Containment,
     ) -> None:
         self._directory = directory
+        self._watch = watch
         self._bundle = bundle
         self._run = run
         self._checkpoints = checkpoints
@@ -65,9 +86,13 @@ class RunSession:
         self._containment = containment
         self._canonicalizer = Canonicalizer(load_profile(run.trainer), run.configuration)
         self._engine = Engine(bundle.rules, run, containment)
+        self._start: dict[str, Any] = {}
         self._events: list[Event] = []
         self._seam: Seam | None = None
         self._logged_rows = 0
+        self._began = time.monotonic()
+        self._stopwatch = Stopwatch()
+        self._terminated: Circumstances | None = None
         self._ended = False
 
     @property
@@ -77,13 +102,20 @@ class RunSession:
 
     def begin(self, step: int, parts: TrainingParts) -> None:
         """Write what is known before the first step, take a resumed run up, greet the user."""
+        with self._stopwatch:
+            self._begin(step, parts)
+
+    def _begin(self, step: int, parts: TrainingParts) -> None:
         contain = self._containment.run
         resumed_at = step if self._directory.start else None
+        if resumed_at is not None:
+            contain("post-mortem", self._directory.set_postmortem_aside)
+        self._watch.begin(step, self._terminate, self._containment)
         start = start_metadata(
             self._run, self._bundle, self._stop_policy, parts, resumed_at, self._containment
         )
-        contain("rules folder", self._directory.write_rules, self._bundle)
-        contain("start metadata", self._directory.write_metadata_start, start)
+        self._start = start
+        self._write_start()
         if resumed_at is not None:
             contain("resume", self._take_up, step, start)
         self._keep(Milestone("train_begin", step, self._run.max_steps, time.time()))
@@ -97,17 +129,28 @@ class RunSession:
             looked_at = preflight_row(self._run.configuration, parts, self._containment)
             self._observe(step, None, admit(looked_at))
 
+    def _write_start(self) -> None:
+        contain = self._containment.run
+        contain("rules folder", self._directory.write_rules, self._bundle)
+        contain("start metadata", self._directory.write_metadata_start, self._start)
+
+    def beat(self, step: int) -> None:
+        """Take in a sign of life."""
+        if not self._ended:
+            self._watch.beat(step)
+
     def log(self, step: int, epoch: float | None, logs: Mapping[str, Any]) -> None:
         """Take in one row that the trainer logged; after the end it is only kept."""
-        row = admit(logs)
         self._logged_rows += 1
-        self._observe(step, epoch, row)
+        with self._stopwatch:
+            self._observe(step, epoch, admit(logs))
 
     def take_readings(
         self, step: int, epoch: float | None, readings: Sequence[MachineReading]
     ) -> None:
         """Take in what the ranks measured of themselves, as one more row of metrics."""
-        self._observe(step, epoch, admit(machine_row(readings)))
+        with self._stopwatch:
+            self._observe(step, epoch, admit(machine_row(readings)))
 
     def note_checkpoint(self, step: int) -> None:
         """Remember a checkpoint that the trainer saved."""
@@ -124,33 +167,75 @@ class RunSession:
 
     def end(self, step: int) -> RunEnding:
         """Close open episodes, write the final metadata and the report, and say where it is."""
-        contain = self._containment.run
-        self._keep(Milestone("train_end", step, time=time.time()))
-        self._tell(contain("engine", self._engine.finish, step) or ())
+        try:
+            with self._stopwatch:
+                self._keep(Milestone("train_end", step, time=time.time()))
+                self._tell(self._containment.run("engine", self._engine.finish, step) or ())
+                self._containment.run("post-mortem", self._settle_termination, step)
+                return self._conclude(self._ending(step))
+        finally:
+            self._watch.end(self._containment, died=False)
+
+    def die(self, error: BaseException | None) -> None:
+        """Take in what has ended the training, post-mortem first; None if nobody saw it."""
+        if self._ended:
+            return
         self._ended = True
+        terminated = self._terminated is not None
+        output_dir = self._checkpoints.output_dir
+        try:
+            with self._stopwatch:
+                self._take_death(by_exception(error, output_dir, terminated=terminated))
+        finally:
+            # Even if the user presses Ctrl-C a second time.
+            self._watch.end(self._containment, died=True)
+
+    def _take_death(self, death: Circumstances) -> None:
+        contain, step = self._containment.run, self._watch.step
+        contain("post-mortem", self._write_postmortem, death)
+        facts = death.facts()
+        self._keep(Milestone("exception", step, time=death.time, death=facts))
+        events = contain("engine", self._engine.die, step, facts) or ()
+        self._record(events)
+        # Now with the insights of the rules that know this death.
+        contain("post-mortem", self._write_postmortem, death)
+        self._show(events)
         ending = self._ending(step)
+        postmortem = self._directory.postmortem
+        self._conclude(replace(ending, status=CRASHED, error=death.error, postmortem=postmortem))
+
+    def _conclude(self, ending: RunEnding) -> RunEnding:
+        """Tell of an ending, and write it down."""
+        contain = self._containment.run
+        self._ended = True
+        if not self._directory.metadata_start.exists():
+            # The folder was removed, and what was logged since stands in a new one.
+            self._write_start()
         # First, so that the report can tell of what failed in them; the face shows the report.
         for name, sink in self._sinks.items():
             if sink is not self._face:
                 contain(name, sink.end, ending)
         told = len(self._containment.failures)
-        self._write_ending(ending)
+        # Before the report, which takes a while, and more room on the disk.
+        contain("final metadata", self._write_final, ending)
+        self._write_reports(ending)
         if not self._directory.report.exists():
             ending = replace(ending, report=None)
         contain("console", self._face.end, ending)
         if len(self._containment.failures) > told:
-            # The report itself failed, or the last words did: the files shall tell of that, too.
-            self._write_ending(ending)
+            # The report itself failed, or the last words did: it shall tell of that, too.
+            self._write_reports(ending)
         return ending
 
     def _ending(self, step: int) -> RunEnding:
         stop = self._switch.outcome(step)
-        status = final_status(self._run, step, stop)
+        early = self._terminated is not None and step != self._run.max_steps
+        status = STOPPED if early else final_status(self._run, step, stop)
         found = tuple(episodes(self._events))
         return RunEnding(status, step, found, stop, self._directory.report)
 
-    def _write_ending(self, ending: RunEnding) -> None:
-        metadata = final_metadata(
+    def _final(self, ending: RunEnding) -> dict[str, Any]:
+        return final_metadata(
             ending,
             max_steps=self._run.max_steps,
             logged_rows=self._logged_rows,
@@ -158,9 +243,33 @@ class RunSession:
             rules_judged=self._engine.rules_judged,
             not_run=self._engine.coverage(),
             containment=self._containment,
+            diagnostics_seconds=round(self._stopwatch.elapsed, 3),
+            run_seconds=round(time.monotonic() - self._began, 3),
         )
-        self._containment.run("final metadata", self._directory.write_metadata_final, metadata)
-        self._containment.run("report", self._write_report)
+
+    def _write_final(self, ending: RunEnding) -> None:
+        self._directory.write_metadata_final(self._final(ending))
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        """Write of a SIGTERM, in its handler, before anybody else reacts to it."""
+        if self._terminated is None and not self._ended:
+            stack = traceback.format_stack(frame)
+            self._terminated = by_termination(stack, self._checkpoints.output_dir)
+            if not tells_of(read_postmortem(self._directory.path), os.getpid()):
+                self._containment.run("post-mortem", self._write_postmortem, self._terminated)
+
+    def _settle_termination(self, step: int) -> None:
+        """Keep what was written of a SIGTERM only if it ended the training early."""
+        if self._terminated is None:
+            return
+        if step == self._run.max_steps:
+            self._directory.remove_postmortem()
+        else:
+            # By now the checkpoint that it asked for may be there.
+            self._write_postmortem(self._terminated)
+
+    def _write_postmortem(self, death: Circumstances) -> None:
+        write_postmortem(self._directory.path, compose(self._directory.path, death))
 
     def _observe(self, step: int, epoch: float | None, row: Row) -> None:
         canonical = self._containment.run("profile", self._canonicalizer.canonical, row) or row
@@ -190,14 +299,22 @@ class RunSession:
         self._directory.append_metrics(metrics_line(entry, canonical))
 
     def _tell(self, events: Sequence[Event]) -> None:
+        self._record(events)
+        self._show(events)
+
+    def _record(self, events: Sequence[Event]) -> None:
         self._events += events
         for event in events:
             self._containment.run("insights file", self._append_insight, event)
+
+    def _show(self, events: Sequence[Event]) -> None:
+        for event in events:
             for name, sink in self._sinks.items():
                 self._containment.run(name, sink.show, event)
 
     def _append_insight(self, event: Event) -> None:
         self._directory.append_insight(insight_line(event))
 
-    def _write_report(self) -> None:
-        self._directory.write_report(render_report(self._directory.path))
+    def _write_reports(self, ending: RunEnding) -> None:
+        folder = self._directory.path
+        write_reports(folder, self._containment, final=self._final(ending))

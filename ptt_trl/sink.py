@@ -24,10 +24,11 @@ class RunStart:
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """What is told when a run ends: ``status`` is "completed" or "stopped".
+    """What is told when a run ends: ``status`` is "completed", "stopped" or "crashed".
 
     ``episodes`` are its insights, worst first, consequences included. ``report`` is None if it
-    could not be written.
+    could not be written. ``error`` is what the run died of, and ``postmortem`` where that stands;
+    None for one that did not.
     """
 
     status: str
@@ -35,6 +36,8 @@ class RunEnding:
     episodes: tuple[Episode, ...]
     stop: StopOutcome | None
     report: Path | None
+    error: str | None = None
+    postmortem: Path | None = None
 
 
 class Sink(Protocol):

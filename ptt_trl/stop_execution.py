@@ -6,9 +6,9 @@ import torch
 from transformers import TrainerControl
 
 from post_training_toolkit.engine.containment import Containment
-from post_training_toolkit.ptt_trl.checkpoints import weights_are_finite
 from post_training_toolkit.ptt_trl.ranks import all_ranks, is_distributed
 from post_training_toolkit.ptt_trl.stop import StopDecision
+from post_training_toolkit.ptt_trl.weights import weights_are_finite
 
 
 class StopExecution:

@@ -135,5 +135,5 @@ def _alarm_text(alarm: Alarm, run: str) -> str:
 
 def _closing_text(closing: Closing, run: str) -> str:
     lines = [f"*{closing.status} at step {closing.step}*, {run}", closing.insights]
-    lines += [closing.stop] if closing.stop is not None else []
+    lines += [closing.early_end] if closing.early_end is not None else []
     return "\n".join([*lines, closing.where])

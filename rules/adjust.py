@@ -17,6 +17,7 @@ from post_training_toolkit.rules.condition import (
     Window,
     metric_conditions,
 )
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.suggestion import did_you_mean
 
 
@@ -84,3 +85,5 @@ def _exchange(
             return AnyOf(tuple(_exchange(part, exchange) for part in parts))
         case Not(part=part):
             return Not(_exchange(part, exchange))
+        case CrashCondition():
+            return condition

@@ -10,7 +10,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from post_training_toolkit.rules.adjust import AdjustmentError, adjust_condition
 from post_training_toolkit.rules.advice import AdviceError, check_advice
 from post_training_toolkit.rules.build_condition import ConditionBuilder
+from post_training_toolkit.rules.build_crash import build_crash
 from post_training_toolkit.rules.condition import Condition, metric_conditions
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.document import Document, Path
 from post_training_toolkit.rules.message import (
     BUILT_IN_PLACEHOLDERS,
@@ -89,7 +91,7 @@ class RuleBuilder:
         return built
 
     def _rule(self, data: dict[str, Any], path: Path) -> Rule:
-        condition = self._conditions.condition(data, path)
+        condition = self._condition(data, path)
         self._check_labels(condition, path)
         self._check_origin(data, path)
         line, column = self._document.positions[path]
@@ -119,6 +121,11 @@ class RuleBuilder:
             line=line,
             column=column,
         )
+
+    def _condition(self, data: dict[str, Any], path: Path) -> Condition:
+        if "crash" in data:
+            return build_crash(data, path, self._report)
+        return self._conditions.condition(data, path)
 
     def _check_origin(self, data: dict[str, Any], path: Path) -> None:
         origin = data["threshold_origin"]
@@ -236,6 +243,8 @@ class RuleBuilder:
 
     def _message(self, text: str, condition: Condition, path: Path) -> Message:
         labels = [part.label for part in metric_conditions(condition) if part.label]
+        if isinstance(condition, CrashCondition):
+            labels.append("error")
         try:
             return parse_message(text, labels)
         except MessageError as error:

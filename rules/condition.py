@@ -1,4 +1,7 @@
-"""What a rule's condition is: comparisons of statistics of metrics, joined by all, any and not."""
+"""What a rule's condition is: comparisons of statistics of metrics, joined by all, any and not.
+
+A crash rule has facts about the death of the run instead, which are joined with nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from post_training_toolkit.rules.crash import EXCEPTION, CrashCondition
 from post_training_toolkit.rules.expression import Expression
 
 
@@ -145,7 +149,7 @@ class Not:
     part: Condition
 
 
-Condition = MetricCondition | AllOf | AnyOf | Not
+Condition = MetricCondition | AllOf | AnyOf | Not | CrashCondition
 
 
 def metric_conditions(condition: Condition) -> Iterator[MetricCondition]:
@@ -176,6 +180,8 @@ def bind_glob(condition: Condition, capture: str) -> Condition:
             return AnyOf(tuple(bind_glob(part, capture) for part in parts))
         case Not(part=part):
             return Not(bind_glob(part, capture))
+        case CrashCondition():
+            return condition
 
 
 def _bind_statistic(statistic: StatisticChoice, capture: str) -> StatisticChoice:
@@ -193,7 +199,7 @@ def _bind_threshold(threshold: Threshold, capture: str) -> Threshold:
 
 def metrics_of(condition: Condition) -> tuple[str, ...]:
     """Return every metric that a condition reads, each once, in the order of the file."""
-    names: dict[str, None] = {}
+    names: dict[str, None] = {EXCEPTION: None} if isinstance(condition, CrashCondition) else {}
     for part in metric_conditions(condition):
         names[part.metric] = None
         if part.statistic.other_metric is not None:

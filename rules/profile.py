@@ -47,7 +47,8 @@ class Profile:
     gives it from other metrics and the configuration. ``directions`` says of metrics whether more
     or less of them is better, most telling first; a metric that is neither has none. A trainer that
     ``logs_every_step`` does so whatever the argument logging_steps says. One that ``ignores_stop``
-    trains on when its callbacks ask for an end.
+    trains on when its callbacks ask for an end. ``plots`` holds the metrics that a report draws,
+    most telling first; those in one tuple share a plot.
     """
 
     trainer: str | None
@@ -55,6 +56,7 @@ class Profile:
     derived: Mapping[str, Expression]
     directions: Mapping[str, Direction]
     _configuration: Mapping[str, Any]
+    plots: tuple[tuple[str, ...], ...] = ()
     logs_every_step: bool = False
     ignores_stop: bool = False
 
@@ -143,6 +145,12 @@ def load_profile(trainer: str | None) -> Profile:
         },
         directions=own.get("directions", common["directions"]),
         _configuration={name: _parse(entry) for name, entry in configuration.items()},
+        plots=tuple(
+            dict.fromkeys(
+                tuple(each) if isinstance(each, list) else (each,)
+                for each in (*own.get("plots", ()), *common["plots"])
+            )
+        ),
         logs_every_step=own.get("logs_every_step", False),
         ignores_stop=own.get("ignores_stop", False),
     )

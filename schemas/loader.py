@@ -10,6 +10,7 @@ from typing import Any
 SCHEMA_NAMES = (
     "insights_line",
     "metrics_line",
+    "postmortem",
     "resume_validation",
     "rule_tests",
     "rules",

@@ -15,6 +15,7 @@ from trl import DPOConfig
 
 from post_training_toolkit.engine.cli.main import main
 from post_training_toolkit.engine.rule_tests import load_rule_tests, run_rule_test
+from post_training_toolkit.ptt_trl.cli.main import main as ptt_main
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.sources import default_sources, read_file
 
@@ -70,10 +71,12 @@ def test_python_examples_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.M
     }
     for block in _blocks("README.md", "python"):
         exec(compile(block, "README.md", "exec"), names)
-    promised = re.findall(r"[├└]── (\S+)", (ROOT / "README.md").read_text())
-    assert len(promised) == 6
-    for name in promised:
-        assert (tmp_path / "my_run" / "ptt" / name).exists(), name
+    tree = re.findall(r"^( {4})?[├└]── (\S+)", (ROOT / "README.md").read_text(), re.M)
+    promised = {f"reports/{name}" if indented else name for indented, name in tree}
+    assert len(promised) == 10
+    left = {name for name in promised if (tmp_path / "my_run" / "ptt" / name).exists()}
+    # It did not die.
+    assert promised - left == {"postmortem.json"}
 
 
 def test_shell_examples_name_real_targets_and_commands(
@@ -93,10 +96,11 @@ def test_shell_examples_name_real_targets_and_commands(
     for program, *arguments in commands:
         if program == "make":
             assert f"\n{arguments[0]}:" in makefile
-        elif arguments[0] in ("replay", "backtest"):
+        elif arguments[0] in ("replay", "backtest", "postmortem", "report"):
             # The runs that these read are made by their own tests; the words are checked here.
             words = {each for each in arguments if each.startswith("--")}
-            shown = CliRunner().invoke(main, [arguments[0], "--help"]).stdout
+            command = {"ptt": ptt_main, "ptt-rules": main}[program]
+            shown = CliRunner().invoke(command, [arguments[0], "--help"]).stdout
             assert all(word in shown for word in words)
         else:
             assert program == "ptt-rules"

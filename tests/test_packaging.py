@@ -92,7 +92,7 @@ def test_the_wheel_holds_every_module_and_data_file_and_nothing_else(wheel: Path
     expected = {f"{NAME}/__init__.py", f"{NAME}/py.typed"}
     for name, folder in _setuptools_table()["package-dir"].items():
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".yaml", ".json", ".jinja"}:
+            if path.suffix in {".py", ".yaml", ".json", ".jinja", ".css", ".js"}:
                 expected.add(f"{NAME}/{name.rpartition('.')[2]}/{path.relative_to(ROOT / folder)}")
     assert shipped == expected
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-from typing import Any
-
 import click
 
 from post_training_toolkit.engine.cli.backtest import backtest
+from post_training_toolkit.engine.cli.commands import Commands
 from post_training_toolkit.engine.cli.docs import docs
-from post_training_toolkit.engine.cli.exit_codes import USAGE
 from post_training_toolkit.engine.cli.explain import explain
 from post_training_toolkit.engine.cli.list_rules import list_rules
 from post_training_toolkit.engine.cli.new import new
@@ -19,29 +16,7 @@ from post_training_toolkit.engine.cli.test import run_tests
 from post_training_toolkit.engine.cli.validate import validate
 
 
-class _Refusal(click.ClickException):
-    exit_code = USAGE
-
-
-class _Commands(click.Group):
-    """Tells in one line what the system refuses, such as to write to a disk that is full.
-
-    Left alone that would end with a traceback and exit code 1, which stands for findings.
-    """
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was chosen."""
-        try:
-            return super().invoke(ctx)
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                # Whoever read stdout has seen enough; click ends quietly.
-                raise
-            place = "" if error.filename is None else f" {error.filename}"
-            raise _Refusal(f"cannot read or write{place}: {error.strerror}") from None
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="post-training-toolkit", prog_name="ptt-rules")
 def main() -> None:
     """Write, check, test and measure the rules that watch your post-training runs.

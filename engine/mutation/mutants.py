@@ -10,12 +10,17 @@ from typing import Any
 
 from post_training_toolkit.rules.condition import SIGNALS, Comparison, Relation
 from post_training_toolkit.rules.document import Path
+from post_training_toolkit.schemas import load_schema
 
 RuleData = dict[str, Any]
 
 # A threshold that every number passes, and one that none does.
 _ALWAYS = {"above": -1.0e308}
 _NEVER = {"above": 1.0e308}
+# The same for the way in which a run died.
+_EXIT_REASONS = load_schema("rules")["$defs"]["exit_reason"]["enum"]
+_ANY_DEATH = {"exit_reason": _EXIT_REASONS}
+_NO_DEATH = {"text": "(?!)"}
 _COMPARED = tuple(each.value for each in Comparison if each not in SIGNALS)
 _RELATIONS = tuple(each.value for each in Relation)
 _DELETED = (
@@ -73,6 +78,7 @@ def _edits(rule: RuleData) -> Iterator[Edit]:
     for path, condition in _conditions(rule, ()):
         yield from _threshold_deletions(path, condition)
     yield from _part_deletions(rule, ())
+    yield from _crash_deletions(rule)
     for key in _DELETED:
         if key in rule:
             yield Kind.DELETION, f"{key} deleted", _deletion((key,))
@@ -131,6 +137,22 @@ def _part_deletions(data: RuleData, path: Path) -> Iterator[Edit]:
     for key in ("not", "escalation"):
         if key in data:
             yield from _part_deletions(data[key], (*path, key))
+
+
+def _crash_deletions(rule: RuleData) -> Iterator[Edit]:
+    """Yield the edits that take a fact about the death away, or one of its values."""
+    if "crash" not in rule:
+        return
+    yield Kind.DELETION, "crash always holds", _setting(("crash",), _ANY_DEATH)
+    yield Kind.DELETION, "crash never holds", _setting(("crash",), _NO_DEATH)
+    for fact, values in rule["crash"].items():
+        here = ("crash", fact)
+        if len(rule["crash"]) > 1:
+            yield Kind.DELETION, f"{_words(here)} deleted", _deletion(here)
+        if isinstance(values, list) and len(values) > 1:
+            for index, value in enumerate(values):
+                change = f"{_words(here)}: {value!r} deleted"
+                yield Kind.DELETION, change, _deletion((*here, index))
 
 
 def _gate_deletions(rule: RuleData, key: str) -> Iterator[Edit]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from post_training_toolkit.engine.death import Death
+from post_training_toolkit.engine.door import admit
+from post_training_toolkit.engine.engine import Engine
+from post_training_toolkit.engine.event import Event
 from post_training_toolkit.engine.rule_tests.series import NotLogged, SeriesValue
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.document import Document, Path
@@ -37,7 +41,8 @@ class RuleTest:
     """One test: the run, its series, and the insights that it gives.
 
     Row i of ``series`` is logged at step ``(i + 1) * run.logging_steps``, row i of ``eval_series``
-    in a row of its own at step ``(i + 1) * eval_steps``. ``rules`` limits the judgement to these
+    in a row of its own at step ``(i + 1) * eval_steps``. ``death`` is how the run dies after that,
+    None where it does not. ``rules`` limits the judgement to these
     rules. ``expect`` holds every insight of the judged rules, None where they are left open; the
     rules in ``silent`` must have been able to judge and have said nothing. ``rule_files`` are the
     rule files that the file of the test asks for. ``document`` and ``path`` say where it stands.
@@ -49,6 +54,7 @@ class RuleTest:
     expect: tuple[ExpectedInsight, ...] | None
     eval_series: Series
     eval_steps: int
+    death: Death | None
     rules: frozenset[str]
     silent: frozenset[str]
     rule_files: tuple[str, ...]
@@ -71,6 +77,16 @@ class RuleTest:
         rows = [*training, *_rows(self.eval_series, self.eval_steps)]
         # A stable sort keeps the evaluation behind the training row of the same step.
         return sorted(rows, key=lambda row: row[0])
+
+    def feed(self, engine: Engine) -> list[Event]:
+        """Run the rows, and the death if there is one, through an engine; return the events."""
+        events: list[Event] = []
+        step = 1
+        for step, logs in self.rows():
+            events += engine.observe(step, admit(logs))
+        if self.death is not None:
+            events += engine.die(step, self.death)
+        return events
 
 
 def _rows(series: Series, every: int) -> Iterator[tuple[int, Logs]]:

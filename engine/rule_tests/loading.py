@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any
 
+from post_training_toolkit.engine.death import Death
 from post_training_toolkit.engine.rule_tests.case import ExpectedInsight, RuleTest
 from post_training_toolkit.engine.rule_tests.series import SeriesValue, parse_series
 from post_training_toolkit.engine.run import RunDescription
@@ -81,24 +82,24 @@ class _Reading:
         if len(self._document.problems) > problems_before:
             return None
         logging_steps, eval_steps = data.get("logging_steps", 1), data.get("eval_steps", 1)
-        last_step = max(
+        lengths = [
             *(len(values) * logging_steps for values in series.values()),
             *(len(values) * eval_steps for values in eval_series.values()),
-            1,
-        )
+        ]
         expect = data.get("expect")
         return RuleTest(
             name=data["name"],
             run=RunDescription(
                 data["trainer"],
                 data.get("configuration", {}),
-                data.get("max_steps", last_step),
+                data.get("max_steps", max(lengths, default=1)),
                 logging_steps,
                 data.get("trl"),
             ),
             series=series,
             eval_series=eval_series,
             eval_steps=eval_steps,
+            death=Death(**data["died"]) if "died" in data else None,
             rules=frozenset(data.get("rules", ())),
             expect=None if expect is None else tuple(ExpectedInsight(**each) for each in expect),
             silent=frozenset(data.get("silent", ())),
@@ -123,8 +124,8 @@ class _Reading:
         return series
 
     def _check(self, data: dict[str, Any], path: Path) -> None:
-        if "series" not in data and "eval_series" not in data:
-            self._report(path, "needs a 'series' or an 'eval_series'")
+        if not {"series", "eval_series", "died"} & data.keys():
+            self._report(path, "needs a 'series', an 'eval_series' or 'died'")
         if "eval_series" in data and "eval_steps" not in data:
             self._report(path, "'eval_series' needs 'eval_steps', the steps from one to the next")
         for metric in data.get("eval_series", {}):

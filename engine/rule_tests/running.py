@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from post_training_toolkit.engine.containment import Containment
-from post_training_toolkit.engine.door import admit
 from post_training_toolkit.engine.engine import Engine
 from post_training_toolkit.engine.event import (
     Event,
@@ -16,6 +15,7 @@ from post_training_toolkit.engine.event import (
     InsightFolded,
 )
 from post_training_toolkit.engine.rule_tests.case import ExpectedInsight, RuleTest
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.model import Rule
 
 
@@ -49,9 +49,7 @@ def run_rule_test(test: RuleTest, rules: Iterable[Rule]) -> RuleTestResult:
     judged = judged_rules(test, rules)
     containment = Containment()
     engine = Engine(judged, test.run, containment)
-    events: list[Event] = []
-    for step, logs in test.rows():
-        events += engine.observe(step, admit(logs))
+    events = test.feed(engine)
     if containment.failures:
         # What a rule that broke down has said or not said means nothing.
         failures = containment.failures.items()
@@ -83,9 +81,10 @@ def judged_rules(test: RuleTest, rules: Iterable[Rule]) -> list[Rule]:
 
 def reason_unable(rule: Rule, test: RuleTest) -> str | None:
     """Say why a rule could not fire in the run of a test, or return None if it could."""
+    if isinstance(rule.condition, CrashCondition) and test.death is None:
+        return "the run does not die; give 'died'"
     engine = Engine([rule], test.run)
-    for step, logs in test.rows():
-        engine.observe(step, admit(logs))
+    test.feed(engine)
     for each in engine.coverage():
         return each.reason
     return None if engine.rules_judged else "it is not for such a run"

@@ -46,7 +46,11 @@ class NotebookBlocks:
         """Display the counts, the stop, and where the report is."""
         colour = _COLOURS[closing.counts[0][0]] if closing.counts else _SOUND
         title = f"{closing.status} at step {closing.step}"
-        said = [closing.insights, *([closing.stop] if closing.stop else []), closing.where]
+        said = [
+            closing.insights,
+            *([closing.early_end] if closing.early_end else []),
+            closing.where,
+        ]
         lines = [f"{_badge(title, colour)} {escape(said[0])}", *map(escape, said[1:])]
         _display(colour, lines, f"[ptt] {title}: {' | '.join(said)}")
 

@@ -41,8 +41,8 @@ class Panels:
     def closing(self, closing: Closing) -> None:
         """Write a panel with the counts, the stop, and where the report is."""
         lines = [Text(closing.insights)]
-        if closing.stop is not None:
-            lines.append(Text(closing.stop))
+        if closing.early_end is not None:
+            lines.append(Text(closing.early_end))
         colour = _COLOURS[closing.counts[0][0]] if closing.counts else _SOUND
         self._write(_panel(f"{closing.status} at step {closing.step}", lines, colour))
         self.remark(closing.where)

@@ -34,7 +34,7 @@ class PlainLines:
 
     def closing(self, closing: Closing) -> None:
         """Write how it ended and where the report is."""
-        came_of_it = closing.stop or f"{_summary(closing)};"
+        came_of_it = closing.early_end or f"{_summary(closing)};"
         self.remark(f"{came_of_it} {closing.where}")
 
     def _write(self, paragraphs: list[tuple[str, str]]) -> None:

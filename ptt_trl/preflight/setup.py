@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from post_training_toolkit.ptt_trl.model_identity import parameter_count
 from post_training_toolkit.ptt_trl.preflight.tokens import end_tokens
-from post_training_toolkit.ptt_trl.provenance import parameter_count
 from post_training_toolkit.ptt_trl.training_parts import TrainingParts
 
 # What trainers call the most tokens of a completion.

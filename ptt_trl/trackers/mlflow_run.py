@@ -38,6 +38,15 @@ class MlflowRun:
         for name, value in summary.items():
             self._tag(f"ptt.{name}", str(value))
 
+    def fail(self) -> None:
+        """End the run as failed; it would stay "Running" for ever."""
+        active = mlflow.active_run()
+        if active is not None and active.info.run_id == self.run_id:
+            # So that the next training in this process does not go on in it.
+            mlflow.end_run("FAILED")
+        else:
+            self.client.set_terminated(self.run_id, "FAILED")
+
     def _tag(self, key: str, value: str) -> None:
         self.client.set_tag(self.run_id, key, value[:_MOST_CHARACTERS])
 

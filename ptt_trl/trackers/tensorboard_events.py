@@ -42,6 +42,9 @@ class TensorBoardEvents:
         self.writer.add_text("ptt/summary", table, self.last_step)
         self.writer.close()
 
+    def fail(self) -> None:
+        """Leave it at the summary: an event file has no status."""
+
 
 def open_tracker(trainer: Trainer | None) -> Tracker:
     """Return a file in the folder that the trainer writes to; raises ``NoActiveRunError``."""

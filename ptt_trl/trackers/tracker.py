@@ -36,6 +36,9 @@ class Tracker(Protocol):
     def conclude(self, summary: Mapping[str, int | str]) -> None:
         """Take in how the run ended; the trainer's own callback may have closed it already."""
 
+    def fail(self) -> None:
+        """Close the run as failed: the trainer's own callback is not told that it died."""
+
 
 class TrackerSink:
     """Tells a tracker of insights, as often as a person wants to hear of them."""
@@ -76,6 +79,8 @@ class TrackerSink:
         """Send how the run ended."""
         if self._tracker is not None:
             self._tracker.conclude(_summary(ending))
+            if ending.postmortem is not None:
+                self._tracker.fail()
 
     def _take_in(self, event: Event) -> bool:
         """Return whether the event changed what holds; a consequence never does."""
@@ -104,6 +109,9 @@ def _summary(ending: RunEnding) -> dict[str, int | str]:
     if ending.stop is not None:
         summary["stopped_by"] = ending.stop.rule
         summary["stop"] = str(ending.stop)
+    if ending.postmortem is not None:
+        summary["error"] = ending.error or "unknown"
+        summary["postmortem"] = str(ending.postmortem)
     if ending.report is not None:
         summary["report"] = str(ending.report)
     return summary

@@ -41,6 +41,10 @@ class TrackioRun:
     def conclude(self, summary: Mapping[str, int | str]) -> None:
         """Leave the end out; the run is closed by then."""
 
+    def fail(self) -> None:
+        """Finish the run, which has no status: what was sent last would be lost."""
+        trackio.finish()  # type: ignore[no-untyped-call]
+
 
 def open_tracker(trainer: Trainer | None) -> Tracker:
     """Return the current run; raises ``NoActiveRunError``."""

@@ -45,6 +45,10 @@ class WandbRun:
         for name, value in summary.items():
             self.run.summary[f"ptt/{name}"] = value
 
+    def fail(self) -> None:
+        """Finish the run as failed, as W&B itself does where a script ends, but no notebook."""
+        self.run.finish(exit_code=1)
+
 
 def open_tracker(trainer: Trainer | None) -> Tracker:
     """Return the current run; raises ``NoActiveRunError``."""

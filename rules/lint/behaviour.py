@@ -14,6 +14,7 @@ from post_training_toolkit.rules.condition import (
     Threshold,
     metric_conditions,
 )
+from post_training_toolkit.rules.crash import EXCEPTION, CrashCondition
 from post_training_toolkit.rules.expression import Expression, parse_expression
 from post_training_toolkit.rules.model import Rule
 
@@ -45,13 +46,11 @@ def behaviour(rule: Rule) -> Behaviour:
         learning_rate_phases=frozenset(),
     )
     sets = sorted(rule.gate.trainers), sorted(rule.gate.learning_rate_phases), sorted(where.items())
-    return Behaviour(
-        condition,
-        text=repr((condition, gate, sets, rule.required_observations)),
-        numbers=frozenset(
-            f"{part.metric} {part.statistic!r}" for part in metric_conditions(condition)
-        ),
-    )
+    numbers = {f"{part.metric} {part.statistic!r}" for part in metric_conditions(condition)}
+    if isinstance(condition, CrashCondition):
+        numbers = {EXCEPTION}
+    text = repr((condition, gate, sets, rule.required_observations))
+    return Behaviour(condition, text, frozenset(numbers))
 
 
 def normalised(condition: Condition) -> Condition:
@@ -70,6 +69,13 @@ def normalised(condition: Condition) -> Condition:
             return AnyOf(tuple(sorted(map(normalised, parts), key=repr)))
         case Not(part=part):
             return Not(normalised(part))
+        case CrashCondition():
+            return CrashCondition(
+                tuple(sorted(condition.text)),
+                tuple(sorted(condition.exit_reasons)),
+                tuple(sorted(condition.signals)),
+                tuple(sorted(condition.exit_codes)),
+            )
 
 
 def _statistic(choice: StatisticChoice) -> StatisticChoice:

@@ -13,6 +13,7 @@ from post_training_toolkit.rules.condition import (
     MetricCondition,
     Threshold,
 )
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.expression import Expression
 
 
@@ -35,6 +36,8 @@ def implies(condition: Condition, other: Condition) -> bool:
             return all(implies(part, other) for part in parts)
         case MetricCondition() if isinstance(other, MetricCondition):
             return _comparison_implies(condition, other)
+        case CrashCondition() if isinstance(other, CrashCondition):
+            return condition.implies(other)
     return False
 
 

@@ -16,6 +16,7 @@ from post_training_toolkit.rules.condition import (
     StatisticChoice,
     WholeRun,
 )
+from post_training_toolkit.rules.crash import CrashCondition
 from post_training_toolkit.rules.lint.finding import Finding
 from post_training_toolkit.rules.lint.neighbours import Neighbours
 from post_training_toolkit.rules.model import Rule
@@ -81,6 +82,8 @@ def _observations(condition: Condition, planned: int) -> int:
             return min((_observations(part, planned) for part in parts), default=1)
         case Not(part=part):
             return 1 if isinstance(part, AllOf) else _observations(part, planned)
+        case CrashCondition():
+            return 1
 
 
 def _comparison_observations(condition: MetricCondition, planned: int) -> int:

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from post_training_toolkit.engine.cli.main import main
-from post_training_toolkit.engine.cli.replay import _FORMATS, _KEPT_AS
+from post_training_toolkit.engine.cli.recorded_run import _KEPT_AS
+from post_training_toolkit.engine.cli.replay import _FORMATS
 from post_training_toolkit.engine.readers.recording import RecordingFormat
 from post_training_toolkit.engine.run import RunDescription
 

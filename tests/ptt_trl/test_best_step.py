@@ -9,13 +9,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import TrainerCallback
 
 from post_training_toolkit import DiagnosticsCallback
-from post_training_toolkit.engine.door import Row, admit
-from post_training_toolkit.ptt_trl.best_step import best_steps
+from post_training_toolkit.ptt_trl.report.best_step import best_steps
+from post_training_toolkit.ptt_trl.report.series import Series
 from post_training_toolkit.rules.catalogue import catalogued_trainers, known_metrics
 from post_training_toolkit.rules.profile import load_profile
 
@@ -23,8 +24,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "early_stopping.md"
 FORGETS_AT = 20
 
 
-def rows(metric: str, values: list[float]) -> list[tuple[int, Row]]:
-    return [(step, admit({metric: value})) for step, value in enumerate(values, start=1)]
+def rows(metric: str, values: list[float], every: int = 1) -> dict[str, Series]:
+    steps = np.arange(1, len(values) + 1) * every
+    return {metric: Series(metric, metric, steps, np.array(values))}
 
 
 class ForgetAll(TrainerCallback):
@@ -97,8 +99,8 @@ def test_of_equal_levels_the_last_counts() -> None:
 
 
 def test_the_zero_that_stands_for_a_loss_of_nan_is_no_best_loss() -> None:
-    logged = [(step, admit({"loss": 3 - 0.1 * step, "grad_norm": 1.0})) for step in range(1, 15)]
-    logged += [(step, admit({"loss": 0.0, "grad_norm": math.nan})) for step in range(15, 25)]
+    logged = rows("loss", [3 - 0.1 * step for step in range(1, 15)] + [0.0] * 10)
+    logged |= rows("grad_norm", [1.0] * 14 + [math.nan] * 10)
     [best] = best_steps(logged, {"loss": "down"}, checkpoints=[])
     assert best.step == 14
     assert best.value == pytest.approx(1.8)
@@ -107,7 +109,7 @@ def test_the_zero_that_stands_for_a_loss_of_nan_is_no_best_loss() -> None:
 
 
 def test_evaluations_come_first_and_are_taken_as_they_are() -> None:
-    logged = rows("loss", [2.0] * 20 + [1.0] * 20) + rows("eval_loss", [2.0, 1.5, 1.6, 1.7] * 5)
+    logged = rows("loss", [2.0] * 20 + [1.0] * 20) | rows("eval_loss", [2.0, 1.5, 1.6, 1.7] * 5)
     first, second = best_steps(logged, {"loss": "down"}, checkpoints=[])
     assert (first.metric, first.step, first.logs) == ("eval_loss", 18, 1)
     assert first.lost == pytest.approx(0.2)
@@ -115,8 +117,7 @@ def test_evaluations_come_first_and_are_taken_as_they_are() -> None:
 
 
 def test_an_evaluation_speaks_for_the_checkpoint_of_its_step() -> None:
-    logged = [(10, 2.0), (20, 1.5), (30, 1.6)]
-    evaluations = [(step, admit({"eval_loss": value})) for step, value in logged]
+    evaluations = rows("eval_loss", [2.0, 1.5, 1.6], every=10)
     [best] = best_steps(evaluations, {"loss": "down"}, checkpoints=[10, 20, 30])
     assert (best.step, best.checkpoint) == (20, 20)
 
@@ -124,7 +125,7 @@ def test_an_evaluation_speaks_for_the_checkpoint_of_its_step() -> None:
 def test_what_never_changed_has_no_best_step() -> None:
     assert best_steps(rows("reward", [1.0] * 30), {"reward": "up"}, checkpoints=[]) == []
     assert best_steps(rows("reward", [1.0]), {"reward": "up"}, checkpoints=[]) == []
-    assert best_steps([], {"reward": "up"}, checkpoints=[]) == []
+    assert best_steps({}, {"reward": "up"}, checkpoints=[]) == []
 
 
 @pytest.mark.parametrize("trainer", sorted(catalogued_trainers()))

@@ -86,8 +86,9 @@ def test_the_insights_are_those_of_an_uninterrupted_run(resumed: Path, uninterru
     assert insights == b"".join(insight_line(each) for each in replay_run_directory(resumed))
     # The file of the first start is kept, with its own story.
     [before] = resumed.glob("insights.before-resume-*.jsonl")
-    [episode] = episodes(read_insights(before))
-    assert episode.closed is None
+    found = episodes(read_insights(before))
+    assert {each.fired.rule for each in found} == {"dpo_loss_random", "training_died"}
+    assert all(each.closed is None for each in found)
 
 
 def test_the_command_line_tells_of_the_seam(resumed: Path) -> None:
@@ -118,8 +119,13 @@ def test_each_start_has_its_own_metadata(resumed: Path) -> None:
     assert (first["resumed_at"], second["resumed_at"]) == (None, 20)
     assert first["dataset"] == second["dataset"] is not None
     assert final["last_step"] == 40
-    # The first start was cut short.
-    assert not (resumed / "run_metadata_final.json").exists()
+    died = json.loads((resumed / "run_metadata_final.json").read_text())
+    assert (died["status"], died["last_step"]) == ("crashed", 27)
+    # What it died of is kept, but this run has not.
+    assert not (resumed / "postmortem.json").exists()
+    before = json.loads((resumed / "postmortem.before-resume-1.json").read_text())
+    assert before["traceback"].endswith("DieError\n")
+    assert before["last_checkpoint"]["step"] == 20
     # The rules are the same, so they are kept once.
     assert not (resumed / "rules.1").exists()
     report = (resumed / "reports" / "run_report.md").read_text()

@@ -23,9 +23,9 @@ from transformers import Trainer, TrainerCallback
 
 from post_training_toolkit import DiagnosticsCallback
 from post_training_toolkit.engine.detector import Detector
-from post_training_toolkit.ptt_trl import callback as callback_module
+from post_training_toolkit.ptt_trl import session_opening
+from post_training_toolkit.ptt_trl.line_file import LineFile
 from post_training_toolkit.ptt_trl.preflight import row as preflight_module
-from post_training_toolkit.ptt_trl.run_directory import RunDirectory
 
 STEPS = 12
 RUN = {"learning_rate": 2e-4, "max_steps": STEPS}
@@ -136,7 +136,7 @@ def test_a_full_disk(
 
     def fill(_: Path) -> None:
         monkeypatch.setattr("post_training_toolkit.ptt_trl.run_directory.write_atomically", fail)
-        monkeypatch.setattr(RunDirectory, "_append", fail)
+        monkeypatch.setattr(LineFile, "append", fail)
 
     callbacks = (DiagnosticsCallback(), AfterStep(fill))
     Outcome.of(run_dpo(tmp_path, *callbacks, **RUN)).assert_same(alone)
@@ -164,7 +164,7 @@ def test_a_folder_that_is_deleted(
 def test_a_broken_tracker(
     run_dpo: Any, tmp_path: Path, alone: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callback_module, "tracker_sinks", lambda *_: {"tracker": BrokenSink()})
+    monkeypatch.setattr(session_opening, "tracker_sinks", lambda *_: {"tracker": BrokenSink()})
     Outcome.of(run_dpo(tmp_path, DiagnosticsCallback(), **RUN)).assert_same(alone)
     assert failures(tmp_path / "ptt") == {"tracker": "ConnectionError: the tracker is down"}
 

@@ -169,7 +169,10 @@ def test_a_frozen_model_is_told_though_the_run_dies_of_it(
     frozen = policy.requires_grad_(False)
     with pytest.raises(RuntimeError, match="does not require grad"):
         dpo(frozen, tokenizer, tmp_path, gradient_checkpointing=False)
-    assert told(tmp_path) == {"nothing_to_train"}
+    assert told(tmp_path) == {"nothing_to_train", "no_gradient", "training_died"}
+    final = json.loads((tmp_path / "ptt" / "run_metadata_final.json").read_text())
+    [root] = [each for each in final["insights"] if each["caused_by"] is None]
+    assert root["insight"] == "nothing_to_train#1"
 
 
 def test_chosen_equal_to_rejected(policy: Any, tokenizer: Any, tmp_path: Path) -> None:

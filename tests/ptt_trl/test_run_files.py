@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from post_training_toolkit.engine.door import admit
-from post_training_toolkit.engine.metrics_file import LoggedRow, Milestone, metrics_line
+from post_training_toolkit.engine.metrics_file import LoggedRow, metrics_line
 from post_training_toolkit.ptt_trl.atomic_write import write_atomically
-from post_training_toolkit.ptt_trl.checkpoints import Checkpoints, weights_are_finite
-from post_training_toolkit.ptt_trl.report import summarise_metrics
+from post_training_toolkit.ptt_trl.checkpoints import Checkpoints
+from post_training_toolkit.ptt_trl.line_file import LineFile
 from post_training_toolkit.ptt_trl.run_directory import (
     RunDirectory,
     claim_run_directory,
     find_run_directory,
 )
+from post_training_toolkit.ptt_trl.weights import weights_are_finite
 
 
 def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
@@ -104,9 +105,7 @@ def test_one_more_checkpoint_deletes_the_oldest_over_the_limit(
     assert checkpoints.saving_would_delete(step) is deleted
 
 
-def test_a_line_that_does_not_fit_on_the_disk_leaves_no_torn_one(
-    tmp_path: Path,
-) -> None:
+def test_a_line_that_does_not_fit_on_the_disk_is_not_torn_and_comes_later(tmp_path: Path) -> None:
     directory = claim_run_directory(tmp_path)
     directory.append_metrics(b"one\n")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -119,7 +118,38 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_torn_one(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
     directory.append_metrics(b"three\n")
-    assert (tmp_path / "metrics.jsonl").read_bytes() == b"one\nthree\n"
+    assert (tmp_path / "metrics.jsonl").read_bytes() == b"one\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("torn", [0, 1, 2**16 - 1, 2**16, 2**16 + 1, 3 * 2**16])
+@pytest.mark.parametrize("whole", [b"", b"one\n", b"one\n" * 50_000])
+def test_a_torn_last_line_is_cut_off(whole: bytes, torn: int, tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    (tmp_path / "metrics.jsonl").write_bytes(whole + b"x" * torn)
+    directory.mend_metrics()
+    assert (tmp_path / "metrics.jsonl").read_bytes() == whole
+
+
+def test_lines_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("post_training_toolkit.ptt_trl.line_file._MOST_BYTES_WAITING", 8)
+    (tmp_path / "folder").touch()
+    file = LineFile(tmp_path / "folder" / "lines")
+    for number in range(5):
+        with pytest.raises(NotADirectoryError):
+            file.append(b"%d__\n" % number)
+    (tmp_path / "folder").unlink()
+    with pytest.raises(OSError, match="was removed and is made anew"):
+        file.append(b"5__\n")
+    assert (tmp_path / "folder" / "lines").read_bytes() == b"4__\n5__\n"
+
+
+def test_metadata_are_never_changed(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    for write in (directory.write_metadata_start, directory.write_metadata_final):
+        write({"version": 1})
+        with pytest.raises(FileExistsError, match="is never changed"):
+            write({"version": 2})
+    assert b"2" not in directory.metadata_start.read_bytes() + directory.metadata_final.read_bytes()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -129,11 +159,3 @@ def test_weights_with_one_bad_number_are_not_finite(value: float) -> None:
     with torch.no_grad():
         model.bias[1] = value
     assert not weights_are_finite(model)
-
-
-def test_metric_summaries_skip_what_was_logged_once_and_count_what_was_not_finite() -> None:
-    rows = [{"loss": 2.0, "epoch": 0.1}, {"loss": 3.0}, {"loss": float("nan")}, {"train_loss": 2.5}]
-    entries = [LoggedRow(step, None, admit(row)) for step, row in enumerate(rows, start=1)]
-    [loss] = summarise_metrics([Milestone("train_begin", 0), *entries])
-    assert (loss.name, loss.first, loss.last, loss.lowest, loss.highest) == ("loss", 2, 3, 2, 3)
-    assert (loss.logs, loss.non_finite) == (2, 1)

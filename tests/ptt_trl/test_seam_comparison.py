@@ -76,6 +76,7 @@ def test_another_order_or_another_row_is_another_dataset() -> None:
     assert one["sample_sha256"] == same["sample_sha256"] != turned["sample_sha256"]
     assert data_identity(range(3)) == {
         "class": "range",
+        "name": None,
         "rows": 3,
         "columns": None,
         "fingerprint": None,

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
+from transformers import TrainerCallback
 
 from post_training_toolkit import DiagnosticsCallback
 from post_training_toolkit.engine.event import InsightFolded
@@ -33,6 +35,15 @@ def stopped_run(run_dpo: Any, output_dir: Path, tracker: str) -> dict[str, Any]:
     assert final["failures"] == []
     assert final["stop"]["rule"] == "dpo_loss_random"
     return final
+
+
+class RunsOutOfMemory(TrainerCallback):
+    """Ends a training as accelerators do."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Raise after step 3."""
+        if state.global_step == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
 @pytest.fixture(name="wandb_offline")
@@ -110,9 +121,14 @@ def test_wandb_gets_an_alert_and_a_summary(
     assert summary["ptt/insights_high"] == 1
     assert summary["ptt/holding_high"] == 0
     assert Path(summary["ptt/report"]).exists()
+    wandb.finish()
+    [file] = wandb_offline.rglob("*.wandb")
+    # A run that dies is closed; tested here, since W&B cannot begin once it was taken down.
+    with pytest.raises(torch.OutOfMemoryError):
+        run_dpo(tmp_path / "died", DiagnosticsCallback(), RunsOutOfMemory(), report_to="wandb")
+    assert wandb.run is None
     # The end of W&B's own process: the file may be written only after finish() has returned.
     wandb.teardown()
-    [file] = wandb_offline.rglob("*.wandb")
     records = [record_class.FromString(data) for _, data in wandb_records(file)]
     alerts = [record.alert for record in records if record.HasField("alert")]
     [alert] = alerts
@@ -157,6 +173,40 @@ def test_mlflow_gets_tags_and_metrics(
     history = client.get_metric_history(run.info.run_id, "ptt.holding_high")
     assert [each.value for each in history] == [1.0, 0.0]
     assert history[0].step == final["stop"]["fired_at_step"]
+
+
+def test_mlflow_has_a_run_that_died_as_failed(
+    run_dpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "alignment")
+    with pytest.raises(torch.OutOfMemoryError):
+        run_dpo(tmp_path, DiagnosticsCallback(), RunsOutOfMemory(), report_to="mlflow")
+    # Else the next training in this process would go on in it.
+    assert mlflow.active_run() is None
+    client = mlflow.MlflowClient((tmp_path / "mlruns").as_uri())
+    experiment = client.get_experiment_by_name("alignment")
+    assert experiment is not None
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["ptt.status"] == "crashed"
+    assert "OutOfMemoryError" in run.data.tags["ptt.error"]
+    assert Path(run.data.tags["ptt.postmortem"]).exists()
+
+
+def test_trackio_is_closed_when_a_run_dies(
+    run_dpo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trackio.sqlite_storage
+    from trackio.context_vars import current_run
+
+    monkeypatch.setattr(trackio.sqlite_storage, "TRACKIO_DIR", tmp_path / "trackio")
+    with pytest.raises(torch.OutOfMemoryError):
+        run_dpo(tmp_path, DiagnosticsCallback(), RunsOutOfMemory(), report_to="trackio")
+    assert current_run.get() is None
 
 
 def test_a_tracker_without_a_run_costs_its_alerts_and_is_told(run_dpo: Any, tmp_path: Path) -> None:

@@ -68,6 +68,21 @@ def test_both_ranks_stop_together_and_rank_0_alone_writes(
     assert losses == first
 
 
+def test_the_rank_that_failed_first_is_named(tmp_path: Path) -> None:
+    done = launch("fail", tmp_path)
+    assert done.returncode != 0
+    postmortem = json.loads((tmp_path / "ptt" / "postmortem.json").read_text())
+    # Rank 0 lost its peer, or was told to go.
+    assert postmortem["exit_reason"] in ("exception", "terminated")
+    assert postmortem["rank"] == 0
+    first = postmortem["first_failing_rank"]
+    assert first["rank"] == 1
+    assert first["error"] == "ValueError: row 7 of shard 1 is broken"
+    assert "in broken_data" in first["traceback"]
+    # torchrun's own summary tells of it as well, though the script is not decorated for that.
+    assert "row 7 of shard 1 is broken" in done.stderr
+
+
 def test_trouble_that_one_rank_alone_sees_stops_both(tmp_path: Path) -> None:
     done = launch("trouble_on_rank_1", tmp_path)
     assert done.returncode == 0, done.stderr

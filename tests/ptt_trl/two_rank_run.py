@@ -131,6 +131,16 @@ def die(output_dir: Path) -> Any:
     return train(output_dir, DiagnosticsCallback(stop_on="high"), AtStep(1, end)).state.global_step
 
 
+def fail(output_dir: Path) -> Any:
+    """Have rank 1 raise in the middle of a run, which rank 0 learns of from its sockets."""
+
+    def broken_data(trainer: DPOTrainer, step: int) -> None:
+        if step == 5:
+            raise ValueError("row 7 of shard 1 is broken")
+
+    return train(output_dir, DiagnosticsCallback(), AtStep(1, broken_data)).state.global_step
+
+
 def cost(output_dir: Path) -> Any:
     """Count collective calls, and keep the losses, without the callback and with it."""
     counted = {}
@@ -171,7 +181,7 @@ def collective_calls() -> Iterator[list[str]]:
 
 SCENARIOS = {
     scenario.__name__: scenario
-    for scenario in (stop, trouble_on_rank_1, slow_rank, log_by_epoch, die, cost)
+    for scenario in (stop, trouble_on_rank_1, slow_rank, log_by_epoch, die, fail, cost)
 }
 
 

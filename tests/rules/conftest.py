@@ -21,7 +21,7 @@ _REST = {
     "detects": "[loss_spike]",
 }
 _CONDITION = {"metric": "loss", "threshold": "{above: 1}"}
-_CONDITION_KEYS = {"metric", "threshold", "all", "any", "not"}
+_CONDITION_KEYS = {"metric", "threshold", "all", "any", "not", "crash"}
 
 
 @pytest.fixture(scope="session", name="rule_file")

@@ -75,7 +75,7 @@ KEYS = (
     *("metric", "statistic", "window", "threshold", "all", "any", "not", "label", "for", "after"),
     *("until", "where", "escalation", "cool_down", "keep_firing_for", "trl", "tags", "caused_by"),
     *("inhibits", "renamed_from", "learning_rate_phase", "relative_to", "difference_from", "above"),
-    *("below", "reference_at_least", "id", "name", "typo", ""),
+    *("below", "reference_at_least", "crash", "text", "exit_reason", "id", "name", "typo", ""),
 )
 
 # What may take the place of a value without making the file invalid at once.
@@ -91,6 +91,17 @@ FITTING: dict[str, tuple[Any, ...]] = {
     "observations": (1, 10**9),
     "message": ("{value} {ratio:+,.9f} {window} {metric:.3g} {step:e} {threshold:%}", "{{}}"),
     "severity": ("low", "critical"),
+    "text": (
+        "(a+)+b",
+        ".*.*x",
+        "[",
+        "|",
+        "(?i)A.{0,80}b",
+        "x" * 1001,
+        ["(" * 200, "(?P<a>.)(?P=a)"],
+    ),
+    "exit_reason": (["exception", "exited"], ["oom"], []),
+    "signal": (["SIGKILL"], ["SIGNOTHING"], 9),
 }
 NUMBERS = (0, -1, 1, 0.5, 1e308, -1e308, 5e-324, 10**15, "n", "n / 0", "exp(n ** 9)", "beta * 2")
 
@@ -206,8 +217,13 @@ TEXTUAL: tuple[Damage, ...] = (
 
 def damaged_file(draw: random.Random) -> bytes:
     """Take some shipped rules and damage them once or a few times."""
-    entries = draw.sample(ENTRIES, draw.randint(1, 3))
+    entries = [dict(entry) for entry in draw.sample(ENTRIES, draw.randint(1, 3))]
     head = {"version": 1, **({"extends": ["pack:default"]} if draw.random() < 0.1 else {})}
+    if "extends" not in head:
+        # The rules that these relations name are not in the file.
+        for entry in entries:
+            entry.pop("inhibits", None)
+            entry.pop("caused_by", None)
     text = yaml.safe_dump({**head, "rules": entries}, sort_keys=False).encode()
     # What every rule needs comes through; what is odd inside is what is judged.
     text = text.replace(b"id: ", b"id: my_") if "extends" in head else text

@@ -14,6 +14,16 @@ from post_training_toolkit.rules.sources import default_sources, pack_names, rea
 
 # Failure modes of the machine, which no recording shows.
 MACHINE_MODES = {"memory_growth", "slow_down", "stall", "straggler"}
+# What a run dies of; rules for the way of it detect a crash as well.
+CRASH_MODES = {
+    "communication",
+    "configuration",
+    "data_error",
+    "disk_full",
+    "environment",
+    "out_of_memory",
+    "preemption",
+}
 # Those in which labelled runs are scored.
 FAILURE_MODES = {
     "clip_fraction_high",
@@ -101,7 +111,7 @@ def test_a_shipped_rule_cites_what_can_be_looked_up_or_says_it_is_empirical(rule
 @every_rule
 def test_a_shipped_rule_detects_known_failure_modes(rule: Rule) -> None:
     assert rule.detects
-    assert set(rule.detects) <= FAILURE_MODES | MACHINE_MODES
+    assert set(rule.detects) <= FAILURE_MODES | MACHINE_MODES | CRASH_MODES
 
 
 @every_rule

@@ -17,7 +17,7 @@ every_schema = pytest.mark.parametrize("name", SCHEMA_NAMES)
 KEYWORDS = {
     *("$schema", "$ref", "$defs", "title", "description", "type", "enum", "const"),
     *("properties", "required", "additionalProperties", "minProperties"),
-    *("items", "minItems", "maxItems", "minLength", "pattern"),
+    *("items", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
     *("oneOf", "anyOf", "if", "then", "else"),
 }

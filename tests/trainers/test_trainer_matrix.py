@@ -10,13 +10,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from trainers_page import row_of, write_row
-from watched_runs import TRAINERS, TRL, WatchedRun, broken_run, healthy_run
+from watched_runs import TRAINERS, TRL, WatchedRun, broken_run, died_run, healthy_run
 
 from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.replay import replay_run_directory
 from post_training_toolkit.rules.severity import Severity
+from post_training_toolkit.schemas import load_schema
 
 PREFERENCE = {"win_rate", "reward_margin"}
 POLICY = {"logps_chosen", "logps_rejected", "rewards_chosen", "rewards_rejected"}
@@ -89,7 +91,7 @@ def test_the_trainer_is_detected_by_its_class(name: str, healthy: WatchedRun) ->
 def test_the_parts_of_the_run_are_found(name: str, healthy: WatchedRun) -> None:
     start = metadata(healthy, "start")
     assert start["model"]["parameters"] > 10_000
-    assert start["tokenizer"] == type(healthy.trainer.processing_class).__name__
+    assert start["tokenizer"]["class"] == type(healthy.trainer.processing_class).__name__
     assert start["dataset"]["rows"] > 0
     assert start["dataset"]["sample_sha256"] is not None
     # The others have none, or in their adapter only.
@@ -126,6 +128,19 @@ def test_a_fault_stops_the_run_and_its_state_is_saved(name: str, stopped: Watche
         assert str(saved) in str(stopped.raised)
     replayed = b"".join(insight_line(each) for each in replay_run_directory(stopped.run_dir))
     assert replayed == (stopped.run_dir / "insights.jsonl").read_bytes()
+
+
+def test_a_death_is_explained(name: str, tmp_path: Path) -> None:
+    run_dir = died_run(name, tmp_path)
+    postmortem = json.loads((run_dir / "postmortem.json").read_text())
+    jsonschema.validate(postmortem, load_schema("postmortem"))
+    assert postmortem["exit_reason"] == "exception"
+    assert postmortem["error"].endswith("DataError: row 7 is broken")
+    assert postmortem["last_step"] == 2
+    assert postmortem["final_metrics"]["step"] in (1, 2)
+    final = json.loads((run_dir / "run_metadata_final.json").read_text())
+    assert (final["status"], final["failures"]) == ("crashed", [])
+    assert "DataError: row 7 is broken" in (run_dir / "reports" / "run_report.md").read_text()
 
 
 def test_the_page_of_trainers_says_so(name: str, healthy: WatchedRun, stopped: WatchedRun) -> None:

@@ -150,6 +150,7 @@ def test_any_other_trainer_gets_the_rules_for_all_and_a_note(
     assert (start["trainer"], start["trainer_class"]) == (None, "Classifier")
     assert start["dataset"] == {
         "class": "list",
+        "name": None,
         "rows": 64,
         "columns": None,
         "fingerprint": None,

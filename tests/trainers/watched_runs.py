@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from faults import inject
 from language_model import ModelRecipe
 from packaging.version import Version
 from specification import RunSpecification
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 
 from post_training_toolkit import DiagnosticsCallback, TrainingStopped
 
@@ -58,6 +59,33 @@ def broken_run(trainer: str, output_dir: Path, **given: Any) -> WatchedRun:
     name = _FAULTS.get(trainer, "frozen")
     specification = _specification(trainer, name, steps=4 * _STEPS)
     return _watch(specification, output_dir, DiagnosticsCallback(**given))
+
+
+class DataError(Exception):
+    """What a run dies of."""
+
+
+class _Breaks(TrainerCallback):
+    """Raises after the second step."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Raise once."""
+        if state.global_step == 2:
+            raise DataError("row 7 is broken")
+
+
+def died_run(trainer: str, output_dir: Path) -> Path:
+    """Train until an exception ends the script, and return the run directory."""
+    specification = _specification(trainer, "healthy-a", steps=4)
+    watched = trainer_builder(trainer)(specification, str(output_dir))
+    watched.add_callback(DiagnosticsCallback())
+    watched.add_callback(_Breaks())
+    try:
+        watched.train()
+    except DataError as error:
+        # What the interpreter does where nobody catches it.
+        sys.excepthook(DataError, error, error.__traceback__)
+    return output_dir / "ptt"
 
 
 def _specification(trainer: str, name: str, steps: int) -> RunSpecification:

@@ -1,0 +1,1 @@
+"""What is known, and kept, of a run that died: ``postmortem.json``."""

@@ -1,0 +1,200 @@
+"""Makes the files of a run that died as whole as if it had ended: from what is on disk alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from post_training_toolkit.engine.containment import Containment
+from post_training_toolkit.engine.death import Death
+from post_training_toolkit.engine.engine import Engine
+from post_training_toolkit.engine.event import Event, episodes
+from post_training_toolkit.engine.insights_file import insight_line
+from post_training_toolkit.engine.metrics_file import (
+    LoggedRow,
+    MetricsEntry,
+    Milestone,
+    metrics_line,
+    read_metrics,
+)
+from post_training_toolkit.engine.replay import (
+    read_recorded_rules,
+    read_run_description,
+    replay,
+    require_run_directory,
+)
+from post_training_toolkit.engine.run_files import (
+    INSIGHTS,
+    METADATA_START,
+    METRICS,
+    newest,
+)
+from post_training_toolkit.ptt_trl.atomic_write import write_atomically
+from post_training_toolkit.ptt_trl.final_metadata import CRASHED, final_metadata
+from post_training_toolkit.ptt_trl.postmortem.checkpoint_check import checkpoint_steps
+from post_training_toolkit.ptt_trl.postmortem.exit_reason import CRASHED as CRASHED_IN_NATIVE_CODE
+from post_training_toolkit.ptt_trl.postmortem.exit_reason import UNKNOWN
+from post_training_toolkit.ptt_trl.postmortem.fault_stacks import fatal_error, read_stacks
+from post_training_toolkit.ptt_trl.postmortem.heartbeat import Heartbeat, read_beat
+from post_training_toolkit.ptt_trl.postmortem.record import (
+    Circumstances,
+    compose,
+    read_postmortem,
+    update_insights,
+    write_postmortem,
+)
+from post_training_toolkit.ptt_trl.report import write_reports
+from post_training_toolkit.ptt_trl.run_directory import RunDirectory, newest_start
+from post_training_toolkit.ptt_trl.sink import RunEnding
+from post_training_toolkit.rules.catalogue import toolkit_metrics
+
+
+class RunEndedError(ValueError):
+    """A run that has not died: there is nothing to write of."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedPostmortem:
+    """What became of a run directory: its post-mortem, and parts that could not be written."""
+
+    postmortem: Mapping[str, Any]
+    containment: Containment
+
+
+def complete(folder: Path) -> CompletedPostmortem:
+    """Write post-mortem, insights, final metadata and reports of a run that died.
+
+    What is there already stays: the post-mortem keeps how the death was seen, and gets the insights
+    of the rules that know it. Doing it again changes nothing.
+
+    Raises ``RunDirectoryError`` for what is no run directory, ``RunInUseError`` while the run is
+    alive, ``RunEndedError`` for one that has ended as it should, ``MetricsFileError`` and
+    ``InvalidRulesError`` for broken files, and ``OSError``.
+    """
+    require_run_directory(folder)
+    beat = read_beat(folder)
+    heartbeat = Heartbeat(folder)
+    try:
+        return _complete(folder)
+    finally:
+        # It is kept as long as something may still be asked of it.
+        (heartbeat.close if beat is not None else heartbeat.remove)()
+
+
+def _complete(folder: Path) -> CompletedPostmortem:
+    directory = RunDirectory(folder, newest_start(folder))
+    directory.mend_metrics()
+    entries = list(read_metrics(folder / METRICS))
+    ended = next((each for each in reversed(entries) if isinstance(each, Milestone)), None)
+    found = read_postmortem(folder)
+    if found is None and ended is not None and ended.event == "train_end":
+        raise RunEndedError(f"{folder}: this run ended at step {ended.step}; it did not die")
+    if found is None:
+        found = compose(folder, _circumstances(folder))
+        write_postmortem(folder, found)
+    if ended is None or ended.event == "train_begin":
+        entries.append(_append_death(directory, found))
+    return _replayed(directory, entries, found)
+
+
+def _append_death(directory: RunDirectory, postmortem: Mapping[str, Any]) -> Milestone:
+    death = Death(
+        postmortem["exit_reason"],
+        postmortem["signal"],
+        postmortem["exit_code"],
+        postmortem["traceback"] or postmortem["error"] or "",
+    )
+    milestone = Milestone("exception", postmortem["last_step"], time=time.time(), death=death)
+    directory.append_metrics(metrics_line(milestone))
+    return milestone
+
+
+def _replayed(
+    directory: RunDirectory, entries: list[MetricsEntry], postmortem: Mapping[str, Any]
+) -> CompletedPostmortem:
+    folder = directory.path
+    containment = Containment()
+    run = read_run_description(folder)
+    engine = Engine(read_recorded_rules(folder).rules, run, containment)
+    events = list(replay(entries, engine))
+    write_atomically(folder / INSIGHTS, b"".join(map(insight_line, events)))
+    # Now there are those of the rules that know this death.
+    postmortem = update_insights(folder, postmortem)
+    write_postmortem(folder, postmortem)
+    if not directory.metadata_final.exists():
+        final = _final(directory, entries, events, engine, postmortem, containment)
+        directory.write_metadata_final(final)
+    write_reports(folder, containment)
+    return CompletedPostmortem(postmortem, containment)
+
+
+def _final(
+    directory: RunDirectory,
+    entries: list[MetricsEntry],
+    events: list[Event],
+    engine: Engine,
+    postmortem: Mapping[str, Any],
+    containment: Containment,
+) -> dict[str, Any]:
+    ending = RunEnding(
+        CRASHED, postmortem["last_step"], tuple(episodes(events)), None, directory.report
+    )
+    return final_metadata(
+        ending,
+        max_steps=read_run_description(directory.path).max_steps,
+        logged_rows=sum(map(_is_logged_by_trainer, entries)),
+        checkpoints=_checkpoints(directory.path),
+        rules_judged=engine.rules_judged,
+        not_run=engine.coverage(),
+        containment=containment,
+        diagnostics_seconds=None,
+        run_seconds=postmortem["run_seconds"],
+    )
+
+
+def _checkpoints(folder: Path) -> list[int]:
+    output_dir, beat = _output_dir(folder), read_beat(folder)
+    if output_dir is None:
+        return []
+    since = beat.began if beat is not None else 0.0
+    return checkpoint_steps(output_dir, since=since, resumed_at=_start(folder)["resumed_at"])
+
+
+def _is_logged_by_trainer(entry: MetricsEntry) -> bool:
+    return isinstance(entry, LoggedRow) and not (entry.row.values.keys() & toolkit_metrics())
+
+
+def _start(folder: Path) -> dict[str, Any]:
+    start: dict[str, Any] = orjson.loads(newest(folder, METADATA_START).read_bytes())
+    return start
+
+
+def _output_dir(folder: Path) -> Path | None:
+    """Return where the trainer kept its checkpoints, as the start metadata tell."""
+    start = _start(folder)
+    output_dir = start["configuration"].get("output_dir")
+    if output_dir is None:
+        return None
+    return Path(start.get("working_directory") or ".", output_dir)
+
+
+def _circumstances(folder: Path) -> Circumstances:
+    """Return what can still be told of a death that nobody has written down."""
+    beat = read_beat(folder)
+    stacks = read_stacks(folder) or None
+    error = fatal_error(stacks)
+    output_dir = _output_dir(folder)
+    return Circumstances(
+        exit_reason=CRASHED_IN_NATIVE_CODE if error is not None else UNKNOWN,
+        caught_by="ptt postmortem",
+        time=beat.time if beat is not None else (folder / METRICS).stat().st_mtime,
+        process_id=beat.process_id if beat is not None else None,
+        output_dir=str(output_dir) if output_dir is not None else None,
+        error=error,
+        traceback=stacks,
+    )
