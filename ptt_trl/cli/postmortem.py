@@ -29,21 +29,22 @@ def postmortem(run_dir: Path) -> None:
     # The engine takes a while to import, which --help should not.
     from post_training_toolkit.engine.metrics_file import MetricsFileError
     from post_training_toolkit.engine.replay import RunDirectoryError
-    from post_training_toolkit.ptt_trl.postmortem.completion import RunEndedError, complete
+    from post_training_toolkit.ptt_trl.postmortem.completion import complete
     from post_training_toolkit.ptt_trl.postmortem.heartbeat import RunInUseError
     from post_training_toolkit.rules.problem import InvalidRulesError
 
     try:
         completed = complete(run_dir)
-    except RunEndedError as error:
-        click.echo(str(error), err=True)
-        return
     except (InvalidRulesError, MetricsFileError, RunDirectoryError, RunInUseError) as error:
         click.echo(str(error), err=True)
         sys.exit(INVALID_INPUT)
-    for line in _summary(completed.postmortem):
-        click.echo(line)
-    click.echo(run_dir / POSTMORTEM)
+    if completed.postmortem is None:
+        step = completed.last_step
+        click.echo(f"{run_dir}: this run ended at step {step}; it did not die", err=True)
+    else:
+        for line in _summary(completed.postmortem):
+            click.echo(line)
+        click.echo(run_dir / POSTMORTEM)
     for failure in completed.containment.failures.values():
         click.echo(f"{failure.part} could not be written: {failure.error}", err=True)
 

@@ -35,7 +35,12 @@ from post_training_toolkit.engine.run_files import (
     newest,
 )
 from post_training_toolkit.ptt_trl.atomic_write import write_atomically
-from post_training_toolkit.ptt_trl.final_metadata import CRASHED, final_metadata
+from post_training_toolkit.ptt_trl.final_metadata import (
+    COMPLETED,
+    CRASHED,
+    STOPPED,
+    final_metadata,
+)
 from post_training_toolkit.ptt_trl.postmortem.checkpoint_check import checkpoint_steps
 from post_training_toolkit.ptt_trl.postmortem.exit_reason import CRASHED as CRASHED_IN_NATIVE_CODE
 from post_training_toolkit.ptt_trl.postmortem.exit_reason import UNKNOWN
@@ -54,52 +59,54 @@ from post_training_toolkit.ptt_trl.sink import RunEnding
 from post_training_toolkit.rules.catalogue import toolkit_metrics
 
 
-class RunEndedError(ValueError):
-    """A run that has not died: there is nothing to write of."""
-
-
 @dataclass(frozen=True, slots=True)
-class CompletedPostmortem:
-    """What became of a run directory: its post-mortem, and parts that could not be written."""
+class CompletedRun:
+    """What became of a run directory: how the run died, and parts that could not be written.
 
-    postmortem: Mapping[str, Any]
+    ``postmortem`` is None for a run that did not die.
+    """
+
+    last_step: int
+    postmortem: Mapping[str, Any] | None
     containment: Containment
 
 
-def complete(folder: Path) -> CompletedPostmortem:
-    """Write post-mortem, insights, final metadata and reports of a run that died.
+def complete(folder: Path) -> CompletedRun:
+    """Write what a process that died could not: post-mortem, insights, final metadata, reports.
 
     What is there already stays: the post-mortem keeps how the death was seen, and gets the insights
-    of the rules that know it. Doing it again changes nothing.
+    of the rules that know it. Doing it again changes nothing. A run that had ended before its
+    process died gets no post-mortem.
 
     Raises ``RunDirectoryError`` for what is no run directory, ``RunInUseError`` while the run is
-    alive, ``RunEndedError`` for one that has ended as it should, ``MetricsFileError`` and
-    ``InvalidRulesError`` for broken files, and ``OSError``.
+    alive, ``MetricsFileError`` and ``InvalidRulesError`` for broken files, and ``OSError``.
     """
     require_run_directory(folder)
     beat = read_beat(folder)
     heartbeat = Heartbeat(folder)
     try:
-        return _complete(folder)
+        return _complete(RunDirectory(folder, newest_start(folder)))
     finally:
         # It is kept as long as something may still be asked of it.
         (heartbeat.close if beat is not None else heartbeat.remove)()
 
 
-def _complete(folder: Path) -> CompletedPostmortem:
-    directory = RunDirectory(folder, newest_start(folder))
+def _complete(directory: RunDirectory) -> CompletedRun:
+    folder = directory.path
     directory.mend_metrics()
     entries = list(read_metrics(folder / METRICS))
     ended = next((each for each in reversed(entries) if isinstance(each, Milestone)), None)
-    found = read_postmortem(folder)
-    if found is None and ended is not None and ended.event == "train_end":
-        raise RunEndedError(f"{folder}: this run ended at step {ended.step}; it did not die")
-    if found is None:
-        found = compose(folder, _circumstances(folder))
-        write_postmortem(folder, found)
+    postmortem = read_postmortem(folder)
+    if postmortem is None and ended is not None and ended.event == "train_end":
+        if directory.metadata_final.exists() and directory.report.exists():
+            return CompletedRun(ended.step, None, Containment())
+        return _replayed(directory, entries, ended.step, None)
+    if postmortem is None:
+        postmortem = compose(folder, _circumstances(folder))
+        write_postmortem(folder, postmortem)
     if ended is None or ended.event == "train_begin":
-        entries.append(_append_death(directory, found))
-    return _replayed(directory, entries, found)
+        entries.append(_append_death(directory, postmortem))
+    return _replayed(directory, entries, postmortem["last_step"], postmortem)
 
 
 def _append_death(directory: RunDirectory, postmortem: Mapping[str, Any]) -> Milestone:
@@ -115,35 +122,44 @@ def _append_death(directory: RunDirectory, postmortem: Mapping[str, Any]) -> Mil
 
 
 def _replayed(
-    directory: RunDirectory, entries: list[MetricsEntry], postmortem: Mapping[str, Any]
-) -> CompletedPostmortem:
+    directory: RunDirectory,
+    entries: list[MetricsEntry],
+    step: int,
+    postmortem: Mapping[str, Any] | None,
+) -> CompletedRun:
     folder = directory.path
     containment = Containment()
-    run = read_run_description(folder)
-    engine = Engine(read_recorded_rules(folder).rules, run, containment)
+    engine = Engine(read_recorded_rules(folder).rules, read_run_description(folder), containment)
     events = list(replay(entries, engine))
     write_atomically(folder / INSIGHTS, b"".join(map(insight_line, events)))
-    # Now there are those of the rules that know this death.
-    postmortem = update_insights(folder, postmortem)
-    write_postmortem(folder, postmortem)
+    if postmortem is not None:
+        # Now there are those of the rules that know this death.
+        postmortem = update_insights(folder, postmortem)
+        write_postmortem(folder, postmortem)
     if not directory.metadata_final.exists():
-        final = _final(directory, entries, events, engine, postmortem, containment)
-        directory.write_metadata_final(final)
+        ending = _ending(directory, events, step, died=postmortem is not None)
+        directory.write_metadata_final(_final(ending, directory, entries, engine, containment))
     write_reports(folder, containment)
-    return CompletedPostmortem(postmortem, containment)
+    return CompletedRun(step, postmortem, containment)
+
+
+def _ending(directory: RunDirectory, events: list[Event], step: int, *, died: bool) -> RunEnding:
+    if died:
+        status = CRASHED
+    else:
+        whole = read_run_description(directory.path).max_steps in (None, step)
+        status = COMPLETED if whole else STOPPED
+    return RunEnding(status, step, tuple(episodes(events)), None, directory.report)
 
 
 def _final(
+    ending: RunEnding,
     directory: RunDirectory,
     entries: list[MetricsEntry],
-    events: list[Event],
     engine: Engine,
-    postmortem: Mapping[str, Any],
     containment: Containment,
 ) -> dict[str, Any]:
-    ending = RunEnding(
-        CRASHED, postmortem["last_step"], tuple(episodes(events)), None, directory.report
-    )
+    beat = read_beat(directory.path)
     return final_metadata(
         ending,
         max_steps=read_run_description(directory.path).max_steps,
@@ -153,7 +169,7 @@ def _final(
         not_run=engine.coverage(),
         containment=containment,
         diagnostics_seconds=None,
-        run_seconds=postmortem["run_seconds"],
+        run_seconds=round(beat.time - beat.began, 3) if beat is not None else None,
     )
 
 

@@ -124,6 +124,12 @@ def tells_of(postmortem: Mapping[str, Any] | None, process_id: int) -> bool:
     return postmortem is not None and postmortem["process_id"] == process_id
 
 
+def has_ended(folder: Path) -> bool:
+    """Return whether the newest start of a run has come to its end, whatever its process does."""
+    marks = [row["event"] for row in _last_lines(folder / METRICS) if "event" in row]
+    return marks[-1:] == ["train_end"]
+
+
 def update_insights(folder: Path, postmortem: Mapping[str, Any]) -> dict[str, Any]:
     """Return a post-mortem with the insights that hold by now, as the insights file tells them."""
     return {**postmortem, "insights": [_shown(each) for each in _open_insights(folder)]}

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from post_training_toolkit.engine.run_files import POSTMORTEM
 from post_training_toolkit.ptt_trl.postmortem.exit_reason import (
@@ -41,6 +41,7 @@ from post_training_toolkit.ptt_trl.postmortem.memory import (
 from post_training_toolkit.ptt_trl.postmortem.record import (
     Circumstances,
     compose,
+    has_ended,
     read_postmortem,
     tells_of,
     write_postmortem,
@@ -172,36 +173,37 @@ class WatcherProcess:
             death = self._death(TERMINATED, when)
             self._write(replace(death, signal="SIGTERM", traceback=stacks))
 
-    def _bury(self) -> None:
+    def _bury(self) -> NoReturn:
         """Write how the process ended; a program with more libraries does the rest."""
-        now = time.time()
+        found = read_postmortem(self._folder)
+        # A run that was killed while it wrote its report has ended: only that is missing.
+        if found is not None or not has_ended(self._folder):
+            postmortem = self._write_end(found, time.time())
+            _say(closing_line(postmortem, self._folder / POSTMORTEM))
+        remove_stacks(self._folder)
+        self._complete()
+
+    def _write_end(self, found: dict[str, Any] | None, when: float) -> dict[str, Any]:
         status = self._status()
         name, code = (None, None) if status is None else split_status(status)
-        found = read_postmortem(self._folder)
         if found is not None and self._foresaw(found, name):
             # It was seen to come: by a handler in the run, or as a hang.
-            postmortem = found | {"signal": name or found["signal"], "exit_code": code}
-            write_postmortem(self._folder, postmortem)
-        else:
-            out_of_memory = out_of_memory_kills() != self._kills_before
-            reason = classify(name, code, out_of_memory=out_of_memory)
-            # A child that was forked from the run may have written there, too.
-            stacks = read_stacks(self._folder) if reason == CRASHED else None
-            death = self._death(reason, now)
-            postmortem = self._write(
-                replace(
-                    death,
-                    signal=name,
-                    exit_code=code,
-                    error=fatal_error(stacks),
-                    traceback=stacks,
-                )
-            )
-            if stacks:
-                print(stacks, file=sys.stderr)  # noqa: T201 - as faulthandler would have
-        remove_stacks(self._folder)
-        _say(closing_line(postmortem, self._folder / POSTMORTEM))
-        self._complete()
+            found |= {"signal": name or found["signal"], "exit_code": code}
+            write_postmortem(self._folder, found)
+            return found
+        reason = classify(name, code, out_of_memory=out_of_memory_kills() != self._kills_before)
+        # A child that was forked from the run may have written there, too.
+        stacks = read_stacks(self._folder) if reason == CRASHED else None
+        if stacks:
+            print(stacks, file=sys.stderr)  # noqa: T201 - as faulthandler would have
+        death = replace(
+            self._death(reason, when),
+            signal=name,
+            exit_code=code,
+            error=fatal_error(stacks),
+            traceback=stacks,
+        )
+        return self._write(death)
 
     def _foresaw(self, found: Mapping[str, Any], name: str | None) -> bool:
         """Return whether a post-mortem is of this process, and of this end of it."""
@@ -248,7 +250,7 @@ class WatcherProcess:
         time.sleep(0.05)
         return read_stacks(self._folder)
 
-    def _complete(self) -> None:
+    def _complete(self) -> NoReturn:
         """Become the program that replays the rules and renders the report."""
         quiet = os.open(os.devnull, os.O_WRONLY)
         # Whoever reads what the run wrote must not wait for this.
