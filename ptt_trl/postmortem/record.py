@@ -215,9 +215,9 @@ def _final_metrics(rows: Sequence[Mapping[str, Any]], trainer: str | None) -> di
     if not steps:
         return {}
     metrics: dict[str, Any] = {"step": steps[-1]}
-    for row in rows:
-        if row["step"] == steps[-1]:
-            metrics |= {**row.get("logs", {}), **row.get("canonical", {})}
+    newest_rows = [row for row in rows if row["step"] == steps[-1]]
+    for row in sorted(newest_rows, key=_is_of_trainer, reverse=True):
+        metrics |= {**row.get("logs", {}), **row.get("canonical", {})}
     if trainer is not None and "loss" in metrics:
         metrics[f"{trainer}_loss"] = metrics["loss"]
     return metrics
