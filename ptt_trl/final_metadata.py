@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from post_training_toolkit.engine.containment import Containment
+from post_training_toolkit.engine.containment import Containment, Failure
 from post_training_toolkit.engine.coverage import NotRun
 from post_training_toolkit.engine.run import RunDescription
+from post_training_toolkit.ptt_trl.masking import mask_text
 from post_training_toolkit.ptt_trl.sink import RunEnding
 from post_training_toolkit.ptt_trl.stop import StopOutcome
 
@@ -55,10 +56,15 @@ def final_metadata(
         "insights": insights,
         "rules_judged": rules_judged,
         "not_run": [asdict(each) for each in not_run],
-        "failures": [asdict(each) for each in containment.failures.values()],
+        "failures": [_masked(each) for each in containment.failures.values()],
         "diagnostics_seconds": diagnostics_seconds,
         "run_seconds": run_seconds,
     }
+
+
+def _masked(failure: Failure) -> dict[str, Any]:
+    error, trace = mask_text(failure.error), mask_text(failure.traceback)
+    return asdict(replace(failure, error=error, traceback=trace))
 
 
 def final_status(run: RunDescription, step: int, stop: StopOutcome | None) -> str:

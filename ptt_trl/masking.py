@@ -13,7 +13,7 @@ MASK = "<masked>"
 # Names under which secrets are given, as the last words of a longer name.
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:auth|credentials?|passphrase|passwd|password|pwd|secret|token"
-    r"|(?:access|account|api|auth|encryption|private|secret|signing)[_-]?key)$"
+    r"|(?:access|account|api|auth|encryption|private|secret|signing|wandb)[_-]?key)$"
 )
 # Words of the vocabulary of a model, which end like a secret.
 _VOCABULARY = re.compile(
@@ -21,7 +21,7 @@ _VOCABULARY = re.compile(
     r"|think|unk|video)[_-]token$"
 )
 _NAME = r"[A-Za-z_][\w.\-]{0,80}"
-# What a value has that a name in code has not: a digit, and no brackets.
+# What a value has that a name in code has not: quotes or a digit, and no brackets.
 _ASSIGNED = re.compile(
     rf"({_NAME})([\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?)([^\s\"',;&(){{}}\[\]]{{8,}})"
 )
@@ -102,5 +102,6 @@ def _mask_query(match: re.Match[str]) -> str:
 
 def _mask_assigned(match: re.Match[str]) -> str:
     name, between, value = match.groups()
-    looks_secret = any(each.isdigit() for each in value) and not value.startswith("<")
+    is_quoted = between[-1] in "\"'"
+    looks_secret = (is_quoted or any(map(str.isdigit, value))) and not value.startswith("<")
     return f"{name}{between}{MASK}" if looks_secret and is_secret_name(name) else match[0]

@@ -90,6 +90,7 @@ class RunSession:
         self._events: list[Event] = []
         self._seam: Seam | None = None
         self._logged_rows = 0
+        self._process_id = os.getpid()
         self._began = time.monotonic()
         self._stopwatch = Stopwatch()
         self._terminated: Circumstances | None = None
@@ -178,7 +179,8 @@ class RunSession:
 
     def die(self, error: BaseException | None) -> None:
         """Take in what has ended the training, post-mortem first; None if nobody saw it."""
-        if self._ended:
+        # A child that was forked in the middle of the run has nothing to say about it.
+        if self._ended or os.getpid() != self._process_id:
             return
         self._ended = True
         terminated = self._terminated is not None
@@ -255,16 +257,17 @@ class RunSession:
         if self._terminated is None and not self._ended:
             stack = traceback.format_stack(frame)
             self._terminated = by_termination(stack, self._checkpoints.output_dir)
-            if not tells_of(read_postmortem(self._directory.path), os.getpid()):
+            if not tells_of(read_postmortem(self._directory.path), self._process_id):
                 self._containment.run("post-mortem", self._write_postmortem, self._terminated)
 
     def _settle_termination(self, step: int) -> None:
         """Keep what was written of a SIGTERM only if it ended the training early."""
-        if self._terminated is None:
+        # The watcher may have written it, where another handler took the signal.
+        if not tells_of(read_postmortem(self._directory.path), self._process_id):
             return
         if step == self._run.max_steps:
             self._directory.remove_postmortem()
-        else:
+        elif self._terminated is not None:
             # By now the checkpoint that it asked for may be there.
             self._write_postmortem(self._terminated)
 

@@ -52,8 +52,9 @@ def open_session(
 
     Must be called from within a callback's method. Raises ``OSError`` if there can be no folder.
     """
-    output_dir = Path(args.output_dir or ".")
-    wanted = options.run_dir or output_dir / DEFAULT_FOLDER
+    # Absolute, since a script may change its folder while it trains.
+    output_dir = Path(args.output_dir or ".").absolute()
+    wanted = (options.run_dir or output_dir / DEFAULT_FOLDER).absolute()
     directory = _open_directory(wanted, state.global_step, containment)
     resumed_from = [state.global_step] if state.global_step else []
     return RunSession(

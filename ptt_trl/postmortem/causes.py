@@ -7,6 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
+from post_training_toolkit.ptt_trl.masking import mask_text
 from post_training_toolkit.ptt_trl.postmortem.elastic_errors import own_error_file
 from post_training_toolkit.ptt_trl.postmortem.exit_reason import (
     EXCEPTION,
@@ -20,6 +21,7 @@ from post_training_toolkit.ptt_trl.postmortem.record import Circumstances
 
 # The end of a traceback says what happened, its beginning where the user's own code was.
 _MOST_CHARACTERS = 50_000
+_LONGEST_LINE = 2_000
 
 
 def by_exception(
@@ -27,7 +29,7 @@ def by_exception(
 ) -> Circumstances:
     """Return the circumstances of an exception that has left the trainer's loop.
 
-    ``terminated`` says that a SIGTERM came before: the exception is how the script ends then. The
+    ``terminated`` says that a SIGTERM came before: SystemExit is how the script ends then. The
     exception is None if it was caught before anybody could see it.
     """
     if error is None:
@@ -38,7 +40,7 @@ def by_exception(
         reason, signal = INTERRUPTED, "SIGINT"
     elif isinstance(error, SystemExit):
         reason, exit_code = EXITED, _exit_code(error)
-    if terminated:
+    if terminated and not isinstance(error, Exception):
         reason, signal = TERMINATED, "SIGTERM"
     return _circumstances(
         reason,
@@ -46,7 +48,7 @@ def by_exception(
         output_dir,
         signal=signal,
         exit_code=exit_code,
-        error=" ".join("".join(told.format_exception_only()).split()),
+        error=_line("".join(told.format_exception_only())),
         traceback=_shortened("".join(told.format())),
     )
 
@@ -81,8 +83,9 @@ def _circumstances(
         output_dir=str(output_dir.absolute()),
         signal=signal,
         exit_code=exit_code,
-        error=error,
-        traceback=traceback,
+        # Masked at once: what is told of a death goes to trackers and webhooks, too.
+        error=None if error is None else mask_text(error),
+        traceback=None if traceback is None else mask_text(traceback),
         memory=read_memory(os.getpid()),
         error_file=own_error_file(),
     )
@@ -92,6 +95,11 @@ def _exit_code(error: SystemExit) -> int:
     if error.code is None:
         return 0
     return error.code if isinstance(error.code, int) else 1
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _shortened(text: str) -> str:

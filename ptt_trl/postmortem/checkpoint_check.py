@@ -107,16 +107,17 @@ def _is_cut_off(path: Path) -> bool:
             if length > size:
                 return True
             header = json.loads(file.read(length))
-    except (OSError, ValueError):
+        ends = [each["data_offsets"][1] for name, each in header.items() if name != "__metadata__"]
+        promised: int = _LENGTH.size + length + max(ends, default=0)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError):
+        # No header that anybody could load.
         return True
-    ends = [each["data_offsets"][1] for name, each in header.items() if name != "__metadata__"]
-    promised: int = _LENGTH.size + length + max(ends, default=0)
     return size < promised
 
 
 def _missing_shards(index: Path) -> list[str]:
     try:
         names = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return [index.name]
     return sorted(name for name in names if not (index.parent / name).exists())

@@ -93,6 +93,7 @@ def complete(folder: Path) -> CompletedRun:
 
 def _complete(directory: RunDirectory) -> CompletedRun:
     folder = directory.path
+    written = (folder / METRICS).stat().st_mtime
     directory.mend_metrics()
     entries = list(read_metrics(folder / METRICS))
     ended = next((each for each in reversed(entries) if isinstance(each, Milestone)), None)
@@ -102,7 +103,8 @@ def _complete(directory: RunDirectory) -> CompletedRun:
             return CompletedRun(ended.step, None, Containment())
         return _replayed(directory, entries, ended.step, None)
     if postmortem is None:
-        postmortem = compose(folder, _circumstances(folder))
+        death = ended.death if ended is not None else None
+        postmortem = compose(folder, _circumstances(folder, death, written))
         write_postmortem(folder, postmortem)
     if ended is None or ended.event == "train_begin":
         entries.append(_append_death(directory, postmortem))
@@ -178,7 +180,7 @@ def _checkpoints(folder: Path) -> list[int]:
     if output_dir is None:
         return []
     since = beat.began if beat is not None else 0.0
-    return checkpoint_steps(output_dir, since=since, resumed_at=_start(folder)["resumed_at"])
+    return checkpoint_steps(output_dir, since=since, resumed_at=_start(folder).get("resumed_at"))
 
 
 def _is_logged_by_trainer(entry: MetricsEntry) -> bool:
@@ -193,24 +195,28 @@ def _start(folder: Path) -> dict[str, Any]:
 def _output_dir(folder: Path) -> Path | None:
     """Return where the trainer kept its checkpoints, as the start metadata tell."""
     start = _start(folder)
-    output_dir = start["configuration"].get("output_dir")
+    output_dir = start.get("configuration", {}).get("output_dir")
     if output_dir is None:
         return None
     return Path(start.get("working_directory") or ".", output_dir)
 
 
-def _circumstances(folder: Path) -> Circumstances:
-    """Return what can still be told of a death that nobody has written down."""
+def _circumstances(folder: Path, death: Death | None, written: float) -> Circumstances:
+    """Return what can still be told of a death; ``written`` is when the last row was."""
     beat = read_beat(folder)
-    stacks = read_stacks(folder) or None
-    error = fatal_error(stacks)
     output_dir = _output_dir(folder)
+    if death is None:
+        stacks = read_stacks(folder) or ""
+        reason = UNKNOWN if fatal_error(stacks) is None else CRASHED_IN_NATIVE_CODE
+        death = Death(reason, text=stacks)
     return Circumstances(
-        exit_reason=CRASHED_IN_NATIVE_CODE if error is not None else UNKNOWN,
+        exit_reason=death.exit_reason,
         caught_by="ptt postmortem",
-        time=beat.time if beat is not None else (folder / METRICS).stat().st_mtime,
+        time=beat.time if beat is not None else written,
         process_id=beat.process_id if beat is not None else None,
         output_dir=str(output_dir) if output_dir is not None else None,
-        error=error,
-        traceback=stacks,
+        signal=death.signal,
+        exit_code=death.exit_code,
+        error=fatal_error(death.text) or death.error or None,
+        traceback=death.text or None,
     )

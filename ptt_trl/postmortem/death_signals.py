@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from post_training_toolkit.ptt_trl.postmortem.fault_stacks import FAULT_STACKS, stacks_signal
 
@@ -72,15 +72,19 @@ class TerminationHandler:
 
 
 class FaultStacks:
-    """Has faulthandler write the stacks of all threads to a file of the run.
+    """Has faulthandler write stacks to a file of the run.
 
-    It does so at a fatal signal, and at a signal of the watcher's. What was enabled before is put
-    back at the end.
+    It writes those of all threads at a fatal signal, and that of the main thread at a signal of the
+    watcher's. What was enabled before is put
+    back when no run of this process needs it any more.
     """
+
+    # Those of this process that are enabled, the newest last: faulthandler knows one file.
+    _enabled: ClassVar[list[FaultStacks]] = []
+    _was_enabled: ClassVar[bool] = False
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FAULT_STACKS
-        self._was_enabled = faulthandler.is_enabled()
         self._file: TextIO | None = None
         # At which the stacks are written while the process lives on; None if at none.
         self.signal: int | None = None
@@ -88,17 +92,41 @@ class FaultStacks:
     def enable(self) -> None:
         """Open the file and hand it to faulthandler; raises ``OSError``."""
         self._file = self._path.open("w", encoding="utf-8")
-        faulthandler.enable(self._file, all_threads=True)
         number = stacks_signal()
-        if number is None or signal.getsignal(number) != signal.SIG_DFL:
-            return
-        faulthandler.register(number, self._file, all_threads=True)
-        self.signal = number
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            self.signal = number
+        if not self._enabled:
+            FaultStacks._was_enabled = faulthandler.is_enabled()
+        self._enabled.append(self)
+        self._hand_over(self._file)
 
     def disable(self) -> None:
         """Let go of the file and delete it."""
         if self._file is None:
             return
+        self._enabled.remove(self)
+        if self._enabled:
+            # Its file is open as long as it is in the list.
+            self._enabled[-1].take_over()
+        else:
+            self._give_back()
+        self._file.close()
+        self._file = None
+        self._path.unlink(missing_ok=True)
+
+    def take_over(self) -> None:
+        """Have the stacks written to this file from now on."""
+        if self._file is not None:
+            self._hand_over(self._file)
+
+    def _hand_over(self, file: TextIO) -> None:
+        faulthandler.enable(file, all_threads=True)
+        if self.signal is not None:
+            # Of the main thread alone, which takes the signal: others may be at work, and to read
+            # their stacks then can crash the process.
+            faulthandler.register(self.signal, file, all_threads=False)
+
+    def _give_back(self) -> None:
         if self.signal is not None:
             faulthandler.unregister(self.signal)
         faulthandler.disable()
@@ -106,6 +134,3 @@ class FaultStacks:
             # Where it wrote to before cannot be asked; by default it is stderr.
             with contextlib.suppress(OSError, ValueError, RuntimeError):
                 faulthandler.enable(sys.__stderr__, all_threads=True)
-        self._file.close()
-        self._file = None
-        self._path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import math
 import os
 import sys
@@ -73,7 +74,9 @@ class DeathWatch:
         """Set everything up; ``tell`` is called at a SIGTERM."""
         contain = containment.run
         contain("heartbeat", self.beat, step)
-        contain("fault stacks", self._faults.enable)
+        # Without a watcher nobody would repeat on stderr what the user's own would print there.
+        if self._options.watcher or not faulthandler.is_enabled():
+            contain("fault stacks", self._faults.enable)
         if self._options.watcher:
             self._watcher = contain("watcher", self._start_watcher)
         pipe = self._watcher.pipe if self._watcher is not None else None

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 # torchrun names each rank's own file in it: .../attempt_0/<local rank>/error.json
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
+
+_LOST_PEER = re.compile(
+    r"(?i)connection (?:was )?(?:likely )?(?:closed|reset|refused)|broken pipe|ncclRemoteError"
+    r"|remote process|socket.*(?:timed out|closed)|watchdog caught collective"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,8 @@ def first_failing_rank(error_file: str | None) -> RankError | None:
     """Return the rank whose error was written first, given the file of any of them.
 
     It is the root cause: the others fail because they wait for it. Of two in the same second it is
-    the one whose file is older. None without such files. Ranks are those of this machine.
+    the one whose file is older. An error that only tells of a lost peer is no cause: the peer may
+    have been killed, and left no file. None without any other. Ranks are those of this machine.
     """
     if not error_file:
         return None
@@ -36,7 +43,7 @@ def first_failing_rank(error_file: str | None) -> RankError | None:
     found = []
     for path in mine.parent.parent.glob(f"*/{mine.name}"):
         error = _read(path)
-        if error is not None:
+        if error is not None and not _LOST_PEER.search(error.error):
             found.append((error.time, path.stat().st_mtime, error))
     return min(found, key=lambda each: each[:2])[2] if found else None
 

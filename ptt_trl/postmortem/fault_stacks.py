@@ -5,6 +5,7 @@ Only the standard library: the watcher process reads it.
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def stacks_signal() -> int | None:
     """Return a signal that nothing else uses; None on systems without such."""
     first = getattr(signal, "SIGRTMIN", None)
     return None if first is None else int(first) + _OFFSET
+
+
+def catches(process_id: int, number: int) -> bool:
+    """Return whether a process has a handler for a signal now."""
+    try:
+        status = Path(f"/proc/{process_id}/status").read_text()
+    except OSError:
+        return False
+    match = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.M)
+    return match is not None and bool(int(match[1], 16) >> (number - 1) & 1)
 
 
 def read_stacks(folder: Path) -> str | None:

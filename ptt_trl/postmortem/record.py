@@ -30,12 +30,17 @@ from post_training_toolkit.ptt_trl.postmortem.heartbeat import Beat, read_beat
 from post_training_toolkit.ptt_trl.postmortem.memory import MemoryReading
 
 VERSION = 1
+TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"
 # Of metrics.jsonl only the end matters, however long the run was.
 _TAIL_BYTES = 2**18
 _SEVERITIES = ("low", "medium", "high", "critical")
 _SERIOUS = _SEVERITIES.index("high")
 # Rows of the toolkit itself say nothing of the last step of training.
 _OWN_METRICS = ("preflight/", "memory/", "step_time/", "data_time/", "non_finite/")
+_FIELDS = {"version", "exit_reason", "caught_by", "signal", "process_id", "timestamp", "error"}
+_FIELDS |= {"exit_code", "traceback", "memory", "last_step", "insights", "last_checkpoint"}
+# Without these a line of the insights file is none that this toolkit wrote.
+_NEEDED = {"severity", "last_sound_step", "detects"}
 # What an insight that holds may change.
 _CHANGING = ("severity", "message", "caused_by")
 _SHOWN = (
@@ -115,8 +120,9 @@ def write_postmortem(folder: Path, postmortem: Mapping[str, Any]) -> None:
 
 
 def read_postmortem(folder: Path) -> dict[str, Any] | None:
-    """Return what a post-mortem says; None without one, or if it cannot be read."""
-    return _json(folder / POSTMORTEM)
+    """Return what a post-mortem says; None without one, or if it is none of this version."""
+    found = _json(folder / POSTMORTEM)
+    return found if found is not None and found.keys() >= _FIELDS else None
 
 
 def tells_of(postmortem: Mapping[str, Any] | None, process_id: int) -> bool:
@@ -148,7 +154,7 @@ def _open_insights(folder: Path) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for line in _lines(folder / INSIGHTS):
         name = line.get("insight", "")
-        if line.get("event") == "fired":
+        if line.get("event") == "fired" and line.keys() >= _NEEDED:
             found[name] = line
         elif line.get("event") == "resolved":
             found.pop(name, None)
@@ -163,7 +169,7 @@ def timestamp(seconds: float) -> str:
     >>> timestamp(0)
     '1970-01-01T00:00:00Z'
     """
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime(TIMESTAMP)
 
 
 def _last_good_step(insights: Sequence[Mapping[str, Any]], last_step: int) -> int:
@@ -254,10 +260,10 @@ def _parsed(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 def _seconds(since: float, until: float) -> float:

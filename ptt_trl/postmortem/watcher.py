@@ -39,6 +39,9 @@ class Watcher:
                 # What a terminal or a batch system sends to the run's own group must not end it.
                 start_new_session=True,
             )
+        except OSError:
+            os.close(self.pipe)
+            raise
         finally:
             os.close(reading)
         os.set_blocking(self.pipe, False)

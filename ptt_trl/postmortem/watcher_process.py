@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,6 +29,7 @@ from post_training_toolkit.ptt_trl.postmortem.exit_reason import (
 )
 from post_training_toolkit.ptt_trl.postmortem.exit_status import split_status, wait_status
 from post_training_toolkit.ptt_trl.postmortem.fault_stacks import (
+    catches,
     fatal_error,
     read_stacks,
     remove_stacks,
@@ -39,6 +41,7 @@ from post_training_toolkit.ptt_trl.postmortem.memory import (
     read_memory,
 )
 from post_training_toolkit.ptt_trl.postmortem.record import (
+    TIMESTAMP,
     Circumstances,
     compose,
     has_ended,
@@ -54,6 +57,8 @@ _LOOK_EVERY_SECONDS = 1.0
 # A process whose interpreter is stuck in native code cannot write of its SIGTERM itself.
 _LEAVE_TO_THE_RUN_SECONDS = 0.3
 _STACKS_WITHIN_SECONDS = 0.5
+# Between a SIGTERM and the SIGKILL that follows it; batch systems wait for seconds to minutes.
+_GRACE_SECONDS = 600.0
 # How long the status of a dead process may take to be seen.
 _STATUS_WITHIN_SECONDS = 0.2
 # The report is rendered by another program in this one's place, which is not to stay for ever.
@@ -127,10 +132,13 @@ class WatcherProcess:
         return _End.DIED if self._pidfd in ready else None
 
     def _is_dead(self) -> bool:
-        if self._pidfd is None:
-            return os.getppid() != self._settings.process_id
         # A process closes its files a moment before it is gone.
-        return bool(select.select([self._pidfd], [], [], _LOOK_EVERY_SECONDS)[0])
+        if self._pidfd is not None:
+            return bool(select.select([self._pidfd], [], [], _LOOK_EVERY_SECONDS)[0])
+        until = time.monotonic() + _LOOK_EVERY_SECONDS
+        while os.getppid() == self._settings.process_id and time.monotonic() < until:
+            time.sleep(0.01)
+        return os.getppid() != self._settings.process_id
 
     def _look(self) -> None:
         """Take in what the run holds of memory, and whether it still moves."""
@@ -160,9 +168,11 @@ class WatcherProcess:
         _say(f"no step for {now - self._beat_seen:.0f} s: {self._folder / POSTMORTEM}")
 
     def _take_back_hang(self) -> None:
-        found = read_postmortem(self._folder) if self._hanging else None
+        if not self._hanging:
+            return
         self._hanging = False
-        if found is not None and found["exit_reason"] == HANG:
+        found = read_postmortem(self._folder)
+        if found is None or found["exit_reason"] == HANG:
             (self._folder / POSTMORTEM).unlink(missing_ok=True)
             _say("the run moves again: it was no hang")
 
@@ -186,11 +196,13 @@ class WatcherProcess:
     def _write_end(self, found: dict[str, Any] | None, when: float) -> dict[str, Any]:
         status = self._status()
         name, code = (None, None) if status is None else split_status(status)
-        if found is not None and self._foresaw(found, name):
-            # It was seen to come: by a handler in the run, or as a hang.
-            found |= {"signal": name or found["signal"], "exit_code": code}
-            write_postmortem(self._folder, found)
-            return found
+        if found is not None and self._foresaw(found, name, when):
+            # It was seen to come: by a handler in the run, or as a hang. What it did since counts.
+            death = self._death(found["exit_reason"], when)
+            kept = ("exit_reason", "caught_by", "timestamp", "error", "traceback", "memory")
+            postmortem = compose(self._folder, death) | {name: found[name] for name in kept}
+            postmortem |= {"signal": name or found["signal"], "exit_code": code}
+            return self._keep(postmortem)
         reason = classify(name, code, out_of_memory=out_of_memory_kills() != self._kills_before)
         # A child that was forked from the run may have written there, too.
         stacks = read_stacks(self._folder) if reason == CRASHED else None
@@ -205,11 +217,15 @@ class WatcherProcess:
         )
         return self._write(death)
 
-    def _foresaw(self, found: Mapping[str, Any], name: str | None) -> bool:
+    def _foresaw(self, found: Mapping[str, Any], name: str | None, when: float) -> bool:
         """Return whether a post-mortem is of this process, and of this end of it."""
         if not tells_of(found, self._settings.process_id):
             return False
-        return found["exit_reason"] == HANG or name in (None, "SIGTERM", "SIGKILL")
+        if found["exit_reason"] != TERMINATED:
+            return True
+        told = datetime.strptime(found["timestamp"], TIMESTAMP).replace(tzinfo=UTC).timestamp()
+        is_recent = when - told < _GRACE_SECONDS
+        return is_recent and name in (None, "SIGTERM", "SIGKILL")
 
     def _status(self) -> int | None:
         until = time.monotonic() + _STATUS_WITHIN_SECONDS
@@ -231,14 +247,23 @@ class WatcherProcess:
         )
 
     def _write(self, death: Circumstances) -> dict[str, Any]:
-        postmortem = compose(self._folder, death)
-        write_postmortem(self._folder, postmortem)
+        return self._keep(compose(self._folder, death))
+
+    def _keep(self, postmortem: dict[str, Any]) -> dict[str, Any]:
+        try:
+            write_postmortem(self._folder, postmortem)
+        except OSError as error:
+            # There is nobody else to tell: the disk is full, or the folder is gone.
+            _say(f"postmortem.json could not be written: {error}")
         return postmortem
 
     def _ask_for_stacks(self) -> str | None:
-        """Have faulthandler write where every thread of the run is, without its cooperation."""
+        """Have faulthandler write where the run's main thread is, without its cooperation."""
         number = self._settings.stacks_signal
         if number is None or self._pidfd is None:
+            return None
+        if not catches(self._settings.process_id, number):
+            # It would die of it.
             return None
         before = read_stacks(self._folder)
         with contextlib.suppress(OSError):
@@ -246,7 +271,7 @@ class WatcherProcess:
         until = time.monotonic() + _STACKS_WITHIN_SECONDS
         while read_stacks(self._folder) == before and time.monotonic() < until:
             time.sleep(0.01)
-        # All threads are written one by one.
+        # It is written line by line.
         time.sleep(0.05)
         return read_stacks(self._folder)
 

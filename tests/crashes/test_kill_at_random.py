@@ -15,7 +15,7 @@ from staged_runs import Stage
 from post_training_toolkit.schemas.loader import load_schema
 
 # `make test-slow` asks for 200.
-KILLS = int(os.environ.get("PTT_KILLS", "6"))
+KILLS = int(os.environ.get("PTT_KILLS", "4"))
 # From the first sign of the run to past its end.
 LONGEST_SECONDS = 3.0
 
