@@ -63,7 +63,7 @@ def test_the_stop_names_its_rule_and_the_checkpoint(shown: Shown) -> None:
     assert re.search(
         r"Stopped at step \d+ because stop_on asked for it: rule dpo_loss_random", text
     )
-    assert re.search(r"The state at the stop is in stopped/checkpoint-\d+\.", text)
+    assert re.search(r"The state at the stop is in \S+/stopped/checkpoint-\d+\.", text)
 
 
 def test_the_report_is_shown_inline(shown: Shown) -> None:
