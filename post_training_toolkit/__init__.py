@@ -5,13 +5,23 @@ Importing this package is light; the trainer side loads when ``DiagnosticsCallba
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from post_training_toolkit.ptt_trl.callback import DiagnosticsCallback
+    from post_training_toolkit.ptt_trl.snapshots.settings import SnapshotSettings
+    from post_training_toolkit.ptt_trl.snapshots.snapshot import Generation
     from post_training_toolkit.ptt_trl.stop import TrainingStopped
 
-__all__ = ["DiagnosticsCallback", "TrainingStopped"]
+__all__ = ["DiagnosticsCallback", "Generation", "SnapshotSettings", "TrainingStopped"]
+
+_MODULES = {
+    "DiagnosticsCallback": "callback",
+    "Generation": "snapshots.snapshot",
+    "SnapshotSettings": "snapshots.settings",
+    "TrainingStopped": "stop",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -19,11 +29,11 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from post_training_toolkit.ptt_trl import callback
+        module = import_module(f"post_training_toolkit.ptt_trl.{_MODULES[name]}")
     except ModuleNotFoundError as error:
         raise ImportError(
             f"{name} needs {error.name}, which is not installed; "
             'run: pip install "post-training-toolkit[trl]"'
         ) from error
-    found: object = getattr(callback, name)
+    found: object = getattr(module, name)
     return found

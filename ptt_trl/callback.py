@@ -21,6 +21,10 @@ from post_training_toolkit.ptt_trl.rank_exchange import RankExchange
 from post_training_toolkit.ptt_trl.ranks import is_distributed
 from post_training_toolkit.ptt_trl.session import RunSession
 from post_training_toolkit.ptt_trl.session_opening import SessionOptions, open_session
+from post_training_toolkit.ptt_trl.snapshots.recorder import SnapshotPlan, SnapshotRecorder
+from post_training_toolkit.ptt_trl.snapshots.settings import SnapshotSettings, snapshot_settings
+from post_training_toolkit.ptt_trl.snapshots.snapshot import Moment
+from post_training_toolkit.ptt_trl.snapshots.taking import why_no_snapshot
 from post_training_toolkit.ptt_trl.stop import (
     StopDecision,
     StopOn,
@@ -61,10 +65,15 @@ class DiagnosticsCallback(TrainerCallback):
             run itself cannot: when it is killed, crashes in native code, or hangs.
         hang_after: seconds without a sign of life after which the run counts as hanging; by default
             ten minutes, or 20 times the median step if that is longer.
+        snapshots: ask the model fixed prompts at the start, at every tenth of the run and at the
+            end, and tell how its behaviour changes: whether it refuses, repeats itself, drifts.
+            True for the built-in prompts, a path for a file of prompts beside them, or
+            ``SnapshotSettings``. Nothing of the training changes but its time.
 
     Raises ``InvalidRulesError`` with every located mistake in the rule files, ``FileNotFoundError``
     for a path without rules and ``ValueError`` for an unknown ``stop_on``, a ``webhook`` that is no
-    address or a ``hang_after`` that is no time, all before training.
+    address or a ``hang_after`` that is no time, and ``PromptFileError`` for broken prompts, all
+    before training.
 
     Example:
         >>> callback = DiagnosticsCallback(stop_on="high")
@@ -80,6 +89,7 @@ class DiagnosticsCallback(TrainerCallback):
         log_json: bool = False,
         watcher: bool = True,
         hang_after: float | None = None,
+        snapshots: bool | PathLike | SnapshotSettings = False,
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
@@ -87,6 +97,7 @@ class DiagnosticsCallback(TrainerCallback):
         self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in bundle.rules])
         if webhook is not None:
             check_address(webhook)
+        wanted = snapshot_settings(snapshots)
         self._options = SessionOptions(
             bundle=bundle,
             stop_policy=self._stop_policy,
@@ -94,6 +105,7 @@ class DiagnosticsCallback(TrainerCallback):
             webhook=webhook,
             log_json=log_json,
             watch=WatchOptions(watcher, hang_after),
+            snapshots=SnapshotPlan(wanted, wanted.read_prompts()) if wanted is not None else None,
         )
         # Rows of an evaluation before training, which belong to the run that follows.
         self._early_rows: list[tuple[int, float | None, dict[str, Any]]] = []
@@ -101,6 +113,7 @@ class DiagnosticsCallback(TrainerCallback):
         self._session: RunSession | None = None
         self._uncaught: UncaughtHook | None = None
         self._machine: MachineWatch | None = None
+        self._recorder: SnapshotRecorder | None = None
         self._execution: StopExecution | None = None
         self._ignores_stop = False
         self._exchange = RankExchange(agrees_on_stops=False)
@@ -142,6 +155,7 @@ class DiagnosticsCallback(TrainerCallback):
         if not is_guarded(calling_trainer()):
             self._uncaught = UncaughtHook(self._training_died)
             self._containment.run("hook for exceptions", self._uncaught.install)
+        self._begin_snapshots(state, kwargs)
 
     def on_log(
         self,
@@ -197,6 +211,12 @@ class DiagnosticsCallback(TrainerCallback):
                 self._take_readings(state, readings)
                 self._end_pause()
         self._exchange.note_log(logs_now)
+        if self._recorder is not None and self._recorder.is_due(state.global_step, state.max_steps):
+            self._take_snapshot(state, Moment.DURING, kwargs)
+            # A rule that reads it may ask for a stop.
+            self._exchange.note_log(True)
+            if args.world_size == 1:
+                self._stop_if(self._wish(), control, kwargs.get("model"))
         if not control.should_save:
             self._end_if_stop_is_ignored(state)
 
@@ -265,9 +285,47 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Write the final metadata and the report."""
+        if self._recorder is not None and self._recorder.is_due_at_end(state.global_step):
+            self._take_snapshot(state, Moment.END, kwargs)
         if self._session is not None:
             self._containment.run("end", self._session.end, state.global_step)
         self._stop_listening()
+
+    def _begin_snapshots(self, state: TrainerState, given: dict[str, Any]) -> None:
+        plan, model = self._options.snapshots, given.get("model")
+        self._recorder = None
+        if plan is None or model is None:
+            return
+        reason = why_no_snapshot(model, given.get("processing_class"))
+        if reason is None:
+            self._recorder = SnapshotRecorder(plan, self._containment)
+            if self._recorder.begin(state.global_step, state.max_steps):
+                self._take_snapshot(state, Moment.START, given)
+        elif self._session is not None:
+            self._session.note(f"no snapshots are taken: {reason}")
+
+    def _take_snapshot(self, state: TrainerState, moment: Moment, given: dict[str, Any]) -> None:
+        """Take a snapshot; outside containment: a rank that stays away would block the others."""
+        if self._recorder is None:
+            return
+        model = given["model"]
+        taken = self._recorder.take(
+            state.global_step,
+            moment,
+            model,
+            given.get("processing_class"),
+            lambda _: self._beat(state),
+        )
+        if self._session is not None:
+            self._containment.run(
+                "snapshot",
+                self._session.take_snapshot,
+                state.global_step,
+                state.epoch,
+                taken,
+                model,
+            )
+        self._end_pause()
 
     def _guard(self) -> None:
         trainer = calling_trainer()

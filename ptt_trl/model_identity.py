@@ -74,7 +74,7 @@ def weights_fingerprint(model: torch.nn.Module) -> str | None:
     False
     """
     parameters = list(model.named_parameters())
-    if not parameters or any(_is_in_parts(each) for _, each in parameters):
+    if not parameters or any(is_in_parts(each) for _, each in parameters):
         return None
     digest = hashlib.sha256()
     for name, each in parameters:
@@ -85,7 +85,7 @@ def weights_fingerprint(model: torch.nn.Module) -> str | None:
     return digest.hexdigest()
 
 
-def _is_in_parts(parameter: torch.Tensor) -> bool:
+def is_in_parts(parameter: torch.Tensor) -> bool:
     """Return whether values are elsewhere: sharded by FSDP or DeepSpeed, or not there yet."""
     sharded = hasattr(parameter, "to_local") or hasattr(parameter, "ds_tensor")
     return sharded or parameter.is_meta

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 import torch.distributed
+
+Shared = TypeVar("Shared")
 
 
 def is_distributed() -> bool:
@@ -26,3 +29,10 @@ def gather(numbers: Sequence[float], device: torch.device) -> list[list[float]]:
     of_all = [torch.empty_like(own) for _ in range(torch.distributed.get_world_size())]
     torch.distributed.all_gather(of_all, own)
     return [each.tolist() for each in of_all]
+
+
+def gather_objects(own: Shared) -> list[Shared]:
+    """Return what every rank gave, in the order of ranks, on every rank; it must be picklable."""
+    of_all: list[Shared] = [own] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(of_all, own)
+    return of_all

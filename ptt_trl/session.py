@@ -10,6 +10,8 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+import torch
+
 from post_training_toolkit.engine.canonical import Canonicalizer
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.engine.door import Row, admit
@@ -32,6 +34,7 @@ from post_training_toolkit.ptt_trl.final_metadata import (
 )
 from post_training_toolkit.ptt_trl.machine import MachineReading, machine_row
 from post_training_toolkit.ptt_trl.metadata import start_metadata
+from post_training_toolkit.ptt_trl.model_identity import model_identity
 from post_training_toolkit.ptt_trl.postmortem.causes import by_exception, by_termination
 from post_training_toolkit.ptt_trl.postmortem.death_watch import DeathWatch
 from post_training_toolkit.ptt_trl.postmortem.record import (
@@ -46,6 +49,8 @@ from post_training_toolkit.ptt_trl.report import write_reports
 from post_training_toolkit.ptt_trl.resume import Seam, take_up, write_validation
 from post_training_toolkit.ptt_trl.run_directory import RunDirectory
 from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart, Sink
+from post_training_toolkit.ptt_trl.snapshots.archive import SnapshotArchive, snapshot_row
+from post_training_toolkit.ptt_trl.snapshots.recorder import SharesTaken
 from post_training_toolkit.ptt_trl.stop import StopDecision, StopPolicy, StopSwitch
 from post_training_toolkit.ptt_trl.stopwatch import Stopwatch
 from post_training_toolkit.ptt_trl.training_parts import TrainingParts
@@ -67,6 +72,7 @@ class RunSession:
         bundle: RuleBundle,
         run: RunDescription,
         checkpoints: Checkpoints,
+        archive: SnapshotArchive | None,
         watch: DeathWatch,
         stop_policy: StopPolicy | None,
         face: Sink,
@@ -78,6 +84,7 @@ class RunSession:
         self._bundle = bundle
         self._run = run
         self._checkpoints = checkpoints
+        self._archive = archive
         self._stop_policy = stop_policy
         self._switch = StopSwitch(stop_policy, checkpoints)
         self._face = face
@@ -119,6 +126,8 @@ class RunSession:
         self._write_start()
         if resumed_at is not None:
             contain("resume", self._take_up, step, start)
+            if self._archive is not None:
+                contain("snapshot", self._archive.take_up, step, self._directory.start)
         self._keep(Milestone("train_begin", step, self._run.max_steps, time.time()))
         begun = RunStart(self._run.trainer, self._directory.path, resumed_at)
         for name, sink in self._sinks.items():
@@ -152,6 +161,17 @@ class RunSession:
         """Take in what the ranks measured of themselves, as one more row of metrics."""
         with self._stopwatch:
             self._observe(step, epoch, admit(machine_row(readings)))
+
+    def take_snapshot(
+        self, step: int, epoch: float | None, taken: SharesTaken, model: torch.nn.Module
+    ) -> None:
+        """Keep a snapshot of the model's behaviour; its measures are one more row of metrics."""
+        if self._archive is None:
+            return
+        with self._stopwatch:
+            snapshot = self._archive.add(taken, step, model_identity(model) or {})
+            self._stopwatch.add(snapshot.seconds)
+            self._observe(step, epoch, admit(snapshot_row(snapshot)))
 
     def note_checkpoint(self, step: int) -> None:
         """Remember a checkpoint that the trainer saved."""

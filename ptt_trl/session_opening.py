@@ -21,6 +21,8 @@ from post_training_toolkit.ptt_trl.run_directory import (
 )
 from post_training_toolkit.ptt_trl.session import RunSession
 from post_training_toolkit.ptt_trl.sink import Sink
+from post_training_toolkit.ptt_trl.snapshots.archive import SnapshotArchive
+from post_training_toolkit.ptt_trl.snapshots.recorder import SnapshotPlan
 from post_training_toolkit.ptt_trl.stop import StopPolicy
 from post_training_toolkit.ptt_trl.structured_log import json_log, standard_log
 from post_training_toolkit.ptt_trl.trackers import tracker_sinks
@@ -39,6 +41,7 @@ class SessionOptions:
     webhook: str | None
     log_json: bool
     watch: WatchOptions
+    snapshots: SnapshotPlan | None
 
 
 def open_session(
@@ -62,12 +65,19 @@ def open_session(
         bundle=options.bundle,
         run=describe_run(args, state, trainer),
         checkpoints=Checkpoints(output_dir, args.save_total_limit, resumed_from),
+        archive=_archive(options.snapshots, directory.path, containment),
         watch=DeathWatch(options.watch, directory.path, output_dir),
         stop_policy=options.stop_policy,
         face=live_face(),
         sinks=_sinks(options, args),
         containment=containment,
     )
+
+
+def _archive(
+    plan: SnapshotPlan | None, folder: Path, containment: Containment
+) -> SnapshotArchive | None:
+    return SnapshotArchive(folder, plan, containment) if plan is not None else None
 
 
 def _sinks(options: SessionOptions, args: TrainingArguments) -> dict[str, Sink]:

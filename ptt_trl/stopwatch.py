@@ -26,6 +26,10 @@ class Stopwatch:
         """Seconds until now."""
         return self._seconds + (time.perf_counter() - self._since if self._depth else 0.0)
 
+    def add(self, seconds: float) -> None:
+        """Count what was spent elsewhere."""
+        self._seconds += seconds
+
     def __enter__(self) -> None:
         """Go on counting."""
         if not self._depth:

@@ -11,11 +11,14 @@ SCHEMA_NAMES = (
     "insights_line",
     "metrics_line",
     "postmortem",
+    "prompts",
     "resume_validation",
     "rule_tests",
     "rules",
     "run_metadata_final",
     "run_metadata_start",
+    "snapshot",
+    "snapshot_diff",
 )
 
 

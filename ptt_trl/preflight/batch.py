@@ -21,7 +21,7 @@ def batch_metrics(parts: TrainingParts, rows: Sequence[Mapping[str, Any]]) -> di
     sequences = [each for part in _parts(batch) for each in zip(*part, strict=True)]
     if not sequences:
         return {}
-    ends = torch.tensor(sorted(end_tokens(parts)))
+    ends = torch.tensor(sorted(end_tokens(parts.model, parts.processing_class)))
     untrained = sum(not bool(trained.any()) for _, trained in sequences)
     ended = sum(bool(torch.isin(ids[trained], ends).any()) for ids, trained in sequences)
     return {

@@ -29,7 +29,7 @@ def setup_metrics(configuration: Mapping[str, Any], parts: TrainingParts) -> dic
     metrics |= _number("completion_cap", next(caps, None))
     padding = getattr(parts.processing_class, "pad_token_id", None)
     if padding is not None:
-        metrics["pad_is_eos"] = float(padding in end_tokens(parts))
+        metrics["pad_is_eos"] = float(padding in end_tokens(parts.model, parts.processing_class))
     return metrics
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from post_training_toolkit.ptt_trl.training_parts import TrainingParts
 
-
-def end_tokens(parts: TrainingParts) -> frozenset[int]:
+def end_tokens(model: object, processing_class: object) -> frozenset[int]:
     """Return the ids at which generation stops, by tokenizer and by generation configuration."""
-    generation = getattr(parts.model, "generation_config", None)
+    generation = getattr(model, "generation_config", None)
     given = (
-        getattr(parts.processing_class, "eos_token_id", None),
+        getattr(processing_class, "eos_token_id", None),
         getattr(generation, "eos_token_id", None),
     )
     found: set[int] = set()

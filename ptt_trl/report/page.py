@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import orjson
 from markupsafe import Markup
 
+from post_training_toolkit.ptt_trl.page_template import page_template
 from post_training_toolkit.ptt_trl.report.charts import Chart, ShadedSpan
 from post_training_toolkit.ptt_trl.report.content import Report
 
 
 def render_page(report: Report) -> str:
     """Return the report as HTML, with its style, its script and the numbers of its charts."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("post_training_toolkit.ptt_trl"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     charts_of: dict[str, list[Chart]] = {
         each.anchor: [] for finding in report.findings for each in (finding, *finding.consequences)
     }
     for chart in report.charts:
         for anchor in dict.fromkeys(each.anchor for each in chart.spans):
             charts_of[anchor].append(chart)
-    return environment.get_template("run_report.html.jinja").render(
+    return page_template("run_report.html.jinja").render(
         report=report,
         charts_of=charts_of,
         data=_data(report),
-        style=_template("run_report.css"),
-        script=_template("run_report.js"),
     )
 
 
@@ -67,8 +57,3 @@ def _span_data(shaded: ShadedSpan) -> dict[str, Any]:
         "label": shaded.label,
         "anchor": shaded.anchor,
     }
-
-
-def _template(name: str) -> Markup:
-    resource = files("post_training_toolkit.ptt_trl") / "templates" / name
-    return Markup(resource.read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -1,0 +1,1 @@
+"""Comparison of runs: configuration, metrics, insights and behaviour side by side."""

@@ -1,0 +1,1 @@
+"""Diffs: what has changed in a model's behaviour between two snapshots."""
