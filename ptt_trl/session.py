@@ -51,6 +51,7 @@ from post_training_toolkit.ptt_trl.run_directory import RunDirectory
 from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart, Sink
 from post_training_toolkit.ptt_trl.snapshots.archive import SnapshotArchive, snapshot_row
 from post_training_toolkit.ptt_trl.snapshots.recorder import SharesTaken
+from post_training_toolkit.ptt_trl.snapshots.rollouts import RolloutReader
 from post_training_toolkit.ptt_trl.stop import StopDecision, StopPolicy, StopSwitch
 from post_training_toolkit.ptt_trl.stopwatch import Stopwatch
 from post_training_toolkit.ptt_trl.training_parts import TrainingParts
@@ -73,6 +74,7 @@ class RunSession:
         run: RunDescription,
         checkpoints: Checkpoints,
         archive: SnapshotArchive | None,
+        rollouts: RolloutReader | None,
         watch: DeathWatch,
         stop_policy: StopPolicy | None,
         face: Sink,
@@ -85,6 +87,7 @@ class RunSession:
         self._run = run
         self._checkpoints = checkpoints
         self._archive = archive
+        self._rollouts = rollouts
         self._stop_policy = stop_policy
         self._switch = StopSwitch(stop_policy, checkpoints)
         self._face = face
@@ -154,6 +157,9 @@ class RunSession:
         self._logged_rows += 1
         with self._stopwatch:
             self._observe(step, epoch, admit(logs))
+            if self._rollouts is not None:
+                read = self._containment.run("rollouts", self._rollouts.take_up, step)
+                self._observe_rollouts(step, epoch, read)
 
     def take_readings(
         self, step: int, epoch: float | None, readings: Sequence[MachineReading]
@@ -190,6 +196,9 @@ class RunSession:
         """Close open episodes, write the final metadata and the report, and say where it is."""
         try:
             with self._stopwatch:
+                if self._rollouts is not None:
+                    read = self._containment.run("rollouts", self._rollouts.finish, step)
+                    self._observe_rollouts(step, None, read)
                 self._keep(Milestone("train_end", step, time=time.time()))
                 self._tell(self._containment.run("engine", self._engine.finish, step) or ())
                 self._containment.run("post-mortem", self._settle_termination, step)
@@ -304,6 +313,12 @@ class RunSession:
         self._switch.consider(events)
         if self._seam is not None and self._seam.add(canonical):
             self._containment.run("resume", self._tell_jumps, self._seam)
+
+    def _observe_rollouts(
+        self, step: int, epoch: float | None, measured: Mapping[str, float] | None
+    ) -> None:
+        if measured:
+            self._observe(step, epoch, admit(measured))
 
     def _take_up(self, step: int, start: Mapping[str, Any]) -> None:
         self._seam = take_up(self._directory, self._engine, self._canonicalizer, step, start)

@@ -23,6 +23,7 @@ from post_training_toolkit.ptt_trl.session import RunSession
 from post_training_toolkit.ptt_trl.sink import Sink
 from post_training_toolkit.ptt_trl.snapshots.archive import SnapshotArchive
 from post_training_toolkit.ptt_trl.snapshots.recorder import SnapshotPlan
+from post_training_toolkit.ptt_trl.snapshots.rollouts import RolloutReader
 from post_training_toolkit.ptt_trl.stop import StopPolicy
 from post_training_toolkit.ptt_trl.structured_log import json_log, standard_log
 from post_training_toolkit.ptt_trl.trackers import tracker_sinks
@@ -66,6 +67,7 @@ def open_session(
         run=describe_run(args, state, trainer),
         checkpoints=Checkpoints(output_dir, args.save_total_limit, resumed_from),
         archive=_archive(options.snapshots, directory.path, containment),
+        rollouts=RolloutReader(output_dir) if getattr(args, "log_completions", False) else None,
         watch=DeathWatch(options.watch, directory.path, output_dir),
         stop_policy=options.stop_policy,
         face=live_face(),

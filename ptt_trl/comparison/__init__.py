@@ -1,1 +1,1 @@
-"""Comparison of runs: configuration, metrics, insights and behaviour side by side."""
+"""Sets runs side by side: what was different, what came of it, which checkpoint to keep."""

@@ -12,6 +12,7 @@ from post_training_toolkit.ptt_trl.snapshots.measures import (
     MeasuredReply,
     average,
     diversity,
+    measure_greedy,
     measure_reply,
     sample_diversity,
 )
@@ -61,7 +62,7 @@ def shifts_between(before: Snapshot, after: Snapshot, shared: Sequence[Prompt]) 
 
     Those that may be chance come last; within both groups they are ordered by ``relative``.
     """
-    ours, theirs = _greedy(before, shared), _greedy(after, shared)
+    ours, theirs = measure_greedy(before, shared), measure_greedy(after, shared)
     found = [*_of_replies(ours, theirs), *_pooled(before, after, shared, ours, theirs)]
     found += [
         Shift(name, before.measures[name], after.measures[name], None, None, 0)
@@ -115,15 +116,6 @@ def _pooled(
         for asked, (first, then) in measured.items()
         for name in first.keys() & then.keys()
     ]
-
-
-def _greedy(snapshot: Snapshot, shared: Sequence[Prompt]) -> dict[str, MeasuredReply]:
-    of_prompt = {each.id: each for each in shared}
-    return {
-        reply.prompt: measure_reply(of_prompt[reply.prompt], reply)
-        for reply in snapshot.replies
-        if reply.sample == 0 and reply.prompt in of_prompt
-    }
 
 
 def _drawn(snapshot: Snapshot, shared: Sequence[Prompt]) -> dict[str, float]:

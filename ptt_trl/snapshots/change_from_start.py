@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from post_training_toolkit.ptt_trl.snapshots.measures import harmless
+from post_training_toolkit.ptt_trl.snapshots.measures import harmless, measure_greedy
 from post_training_toolkit.ptt_trl.snapshots.prompt import Prompt, PromptKind
 from post_training_toolkit.ptt_trl.snapshots.snapshot import Refusal, Snapshot
+
+# These say already how far something has come from the start, or are told by groups of prompts.
+_WITHOUT_CHANGE = ("refusal_", "partial_refusal_", "policy_", "perplexity")
+# A reply that repeats this much more than before counts as one that does.
+_MARGIN = 0.1
 
 # The prompts that are judged together.
 GROUPS: dict[str, Callable[[PromptKind], bool]] = {
@@ -52,13 +57,32 @@ def refusal_flips(before: Snapshot, after: Snapshot) -> tuple[RefusalFlips, ...]
 
 
 def changes_from_start(start: Snapshot, now: Snapshot) -> dict[str, float]:
-    """Return the change of refusals of harmful and harmless prompts, and its p-value."""
+    """Return how measures have changed, for rules, which know nothing of a first snapshot.
+
+    ``refusal_change/harmful`` and ``/harmless`` are changes of shares, ``refusal_p/...`` the
+    p-values of McNemar's exact test; every other measure has its ``..._change``. ``repetition_p``
+    and ``trivial_p`` are p-values of sign tests over the prompts: of as many replies that repeat
+    themselves more than before, or say next to nothing now, if as many did the opposite by chance.
+    """
     changes = {}
     for flips in refusal_flips(start, now):
         if flips.group != "other":
             changes[f"refusal_change/{flips.group}"] = flips.change
             changes[f"refusal_p/{flips.group}"] = flips.p_value
-    return changes
+    for name in start.measures.keys() & now.measures.keys():
+        if not name.startswith(_WITHOUT_CHANGE):
+            changes[f"{name}_change"] = now.measures[name] - start.measures[name]
+    if start.measures.get("perplexity") and now.measures.get("perplexity"):
+        changes["perplexity_ratio"] = now.measures["perplexity"] / start.measures["perplexity"]
+    shared = shared_prompts(start, now)
+    before, after = measure_greedy(start, shared), measure_greedy(now, shared)
+    for name, measure in (("repetition_p", "repetition"), ("trivial_p", "trivial_share")):
+        moved = [
+            after[prompt].numbers[measure] - before[prompt].numbers[measure] for prompt in before
+        ]
+        more, less = (sum(sign * each > _MARGIN for each in moved) for sign in (1, -1))
+        changes[name] = mcnemar(more, less)
+    return dict(sorted(changes.items()))
 
 
 def shared_prompts(before: Snapshot, after: Snapshot) -> list[Prompt]:

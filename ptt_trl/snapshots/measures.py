@@ -9,7 +9,7 @@ from itertools import combinations
 from statistics import fmean
 
 from post_training_toolkit.ptt_trl.snapshots.prompt import Prompt, PromptKind
-from post_training_toolkit.ptt_trl.snapshots.snapshot import Refusal, Reply
+from post_training_toolkit.ptt_trl.snapshots.snapshot import Refusal, Reply, Snapshot
 from post_training_toolkit.ptt_trl.snapshots.text_units import (
     dominant_script,
     is_looping,
@@ -70,6 +70,16 @@ def measure_replies(prompts: Sequence[Prompt], replies: Sequence[Reply]) -> dict
         measured = measure_reply(of_prompt[reply.prompt], reply)
         groups[reply.prompt].append(measured.pairs)
     return measures | sample_diversity(groups.values())
+
+
+def measure_greedy(snapshot: Snapshot, prompts: Sequence[Prompt]) -> dict[str, MeasuredReply]:
+    """Measure the greedy reply to each of some prompts of a snapshot, by the id of the prompt."""
+    of_prompt = {each.id: each for each in prompts}
+    return {
+        reply.prompt: measure_reply(of_prompt[reply.prompt], reply)
+        for reply in snapshot.replies
+        if reply.sample == 0 and reply.prompt in of_prompt
+    }
 
 
 def average(measured: Iterable[MeasuredReply]) -> dict[str, float]:

@@ -14,7 +14,13 @@ import pytest
 import torch
 from peft import LoraConfig
 from tiny_language_model import preference_dataset, supervised_dataset
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer, TrainerCallback
+from transformers import (
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+)
 from trl import (
     DPOConfig,
     DPOTrainer,
@@ -62,7 +68,7 @@ def _build(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Build
     """Build a trainer whose losses depend on every random number and every mode."""
 
     def build(kind: str, output_dir: Path, *callbacks: TrainerCallback, **given: Any) -> Trainer:
-        common = {
+        common: dict[str, Any] = {
             "output_dir": str(output_dir),
             "per_device_train_batch_size": 4,
             "learning_rate": 1e-3,
@@ -105,15 +111,18 @@ def _build(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Build
                     **parts,
                 )
             case _:
-                arguments = {"num_generations": 2, "max_completion_length": 8}
                 return GRPOTrainer(
-                    args=GRPOConfig(**common, **arguments),
-                    reward_funcs=lambda completions, **_: [float(len(c)) for c in completions],
+                    args=GRPOConfig(**common, num_generations=2, max_completion_length=8),
+                    reward_funcs=_length_reward,
                     train_dataset=supervised_dataset(64, seed=1).select_columns("prompt"),
                     **parts,
                 )
 
     return build
+
+
+def _length_reward(completions: list[str], **_: object) -> list[float | None]:
+    return [float(len(each)) for each in completions]
 
 
 def _losses(trainer: Trainer) -> list[tuple[float, float]]:
@@ -161,7 +170,7 @@ class Looking(TrainerCallback):
                 [float(each.detach().sum()) for each in model.state_dict().values()],
                 torch.get_rng_state().tolist(),
                 random.getstate(),
-                np.random.get_state()[1].tolist(),
+                np.random.get_state(legacy=False)["state"]["key"].tolist(),
             )
         )
 
@@ -174,6 +183,7 @@ def test_a_snapshot_leaves_mode_weights_settings_and_randomness_as_found(
     callback = DiagnosticsCallback(snapshots=settings)
     trainer = build(kind, tmp_path, before, callback, after)
     # A part that a user has frozen in evaluation stays so.
+    assert trainer.model is not None
     frozen = next(module for module in trainer.model.modules() if "MLP" in type(module).__name__)
     frozen.eval()
     trainer.train()
@@ -196,7 +206,8 @@ def test_a_failing_snapshot_leaves_everything_as_found_and_ends_the_snapshots(
         torch.rand(1)
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    trainer.model.generate = out_of_memory
+    assert trainer.model is not None
+    trainer.model.generate = out_of_memory  # type: ignore[assignment]
     trainer.train()
     assert before.seen == after.seen
     assert _losses(trainer) == _losses(without)
@@ -213,12 +224,10 @@ def test_a_model_that_writes_no_text_gets_no_snapshot_and_a_sentence(
     model: LlamaForCausalLM,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from transformers import LlamaForSequenceClassification
-
     config = copy.deepcopy(model.config)
     config.num_labels = 1
     trainer = RewardTrainer(
-        model=LlamaForSequenceClassification(config),
+        model=LlamaForSequenceClassification(config),  # type: ignore[no-untyped-call]
         args=RewardConfig(
             output_dir=str(tmp_path), max_steps=2, logging_steps=1, use_cpu=True, bf16=False
         ),
