@@ -45,7 +45,7 @@ from post_training_toolkit.ptt_trl.postmortem.record import (
     write_postmortem,
 )
 from post_training_toolkit.ptt_trl.preflight import preflight_row
-from post_training_toolkit.ptt_trl.report import write_reports
+from post_training_toolkit.ptt_trl.report.writing import write_reports
 from post_training_toolkit.ptt_trl.resume import Seam, take_up, write_validation
 from post_training_toolkit.ptt_trl.run_directory import RunDirectory
 from post_training_toolkit.ptt_trl.sink import RunEnding, RunStart, Sink

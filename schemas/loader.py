@@ -15,6 +15,7 @@ SCHEMA_NAMES = (
     "resume_validation",
     "rule_tests",
     "rules",
+    "run_comparison",
     "run_metadata_final",
     "run_metadata_start",
     "snapshot",

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from post_training_toolkit.engine.cli.exit_codes import INVALID_INPUT, USAGE
-from post_training_toolkit.engine.cli.progress import progress_of
-from post_training_toolkit.engine.cli.recorded_run import (
-    given_description,
-    open_recorded_run,
-    recording_options,
-)
-
-if TYPE_CHECKING:
-    from post_training_toolkit.engine.readers.description import GivenDescription
-    from post_training_toolkit.ptt_trl.report.run_record import RunRecord
+from post_training_toolkit.engine.cli.recorded_run import given_description, recording_options
+from post_training_toolkit.ptt_trl.cli.run_reading import read_record
 
 _ELSEWHERE = Path("ptt-report")
-_BLOCK = 1 << 20
 
 
 @click.command()
@@ -68,7 +57,7 @@ def report(
             f"ptt report needs {error.name}, which is not installed; run: {command}", err=True
         )
         sys.exit(USAGE)
-    record = _read(path, kept_as, run, rule_paths, given)
+    record = read_record(path, kept_as, run, rule_paths, given)
     for problem in record.problems:
         click.echo(f"{path}: {problem}", err=True)
     folder = output or (path / REPORTS if record.recorded_as is None else _ELSEWHERE)
@@ -77,48 +66,3 @@ def report(
         for written in write(composed, folder):
             click.echo(written)
     sys.exit(INVALID_INPUT if record.log.broken is not None else 0)
-
-
-def _read(
-    path: Path,
-    kept_as: str | None,
-    run: str | None,
-    rule_paths: Sequence[Path],
-    given: GivenDescription,
-) -> RunRecord:
-    """Read the run, and judge it where its files do not say all; what is invalid ends this."""
-    from post_training_toolkit.engine.readers.choose import recording_format
-    from post_training_toolkit.engine.readers.description import GivenDescription
-    from post_training_toolkit.engine.readers.recording import RecordingError, RecordingFormat
-    from post_training_toolkit.engine.replay import RunDirectoryError
-    from post_training_toolkit.engine.run_files import METRICS
-    from post_training_toolkit.engine.watched_engine import WatchedEngine
-    from post_training_toolkit.ptt_trl.report.reading import judge_recording, read_run
-    from post_training_toolkit.rules.problem import InvalidRulesError
-
-    try:
-        chosen = recording_format(path) if kept_as is None else RecordingFormat(kept_as)
-        if (
-            chosen is RecordingFormat.RUN_DIRECTORY
-            and given == GivenDescription()
-            and not rule_paths
-        ):
-            with progress_of(_lines(path / METRICS), "reading") as advance:
-                return read_run(path, advance=advance)
-    except (InvalidRulesError, RecordingError, RunDirectoryError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(INVALID_INPUT)
-    recording, rules = open_recorded_run(path, chosen, run, rule_paths, given)
-    if chosen is RecordingFormat.RUN_DIRECTORY:
-        return read_run(path, run=recording.run, rules=rules)
-    with progress_of(len(recording.entries), "judging") as advance:
-        engine = WatchedEngine(rules, recording.run, advance)
-        return judge_recording(path, chosen, recording, engine)
-
-
-def _lines(path: Path) -> int:
-    """Return how many lines a file has, 0 without it."""
-    if not path.exists():
-        return 0
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))

@@ -29,12 +29,14 @@ class RunInsight:
 class InsightRow:
     """One rule with what it found, by the names of the runs in which it found something.
 
-    ``consequences`` are of rules that found a consequence of this in every run they fired in.
+    In runs of ``not_judged`` the rule could not judge. ``consequences`` are of rules that found a
+    consequence of this in every run they fired in.
     """
 
     rule: str
     title: str
     runs: Mapping[str, RunInsight]
+    not_judged: tuple[str, ...]
     consequences: tuple[InsightRow, ...] = ()
 
 
@@ -51,13 +53,28 @@ def compare_insights(runs: Sequence[NamedRun]) -> tuple[InsightRow, ...]:
             before = found.setdefault(finding.rule, {}).get(run.name)
             titles[finding.rule] = finding.title
             found[finding.rule][run.name] = told if before is None else _both(before, told)
-    roots = [rule for rule, by_run in found.items() if any(not _folded(e) for e in by_run.values())]
+    roots = [
+        rule
+        for rule, by_run in found.items()
+        if any(each.follows_from is None for each in by_run.values())
+    ]
+
+    def row(rule: str, consequences: Sequence[InsightRow] = ()) -> InsightRow:
+        silent = tuple(_not_judged(rule, runs))
+        return InsightRow(rule, titles[rule], found[rule], silent, tuple(consequences))
+
     rows = []
     for rule in roots:
         below = [each for each in found if each not in roots and _root_of(found[each]) == rule]
-        folded = sorted((InsightRow(e, titles[e], found[e]) for e in below), key=_order)
-        rows.append(InsightRow(rule, titles[rule], found[rule], tuple(folded)))
+        rows.append(row(rule, sorted(map(row, below), key=_order)))
     return tuple(sorted(rows, key=_order))
+
+
+def _not_judged(rule: str, runs: Sequence[NamedRun]) -> Iterator[str]:
+    for run in runs:
+        coverage = run.record.coverage
+        if coverage is not None and rule in {each.rule for each in coverage.not_run}:
+            yield run.name
 
 
 def _all(findings: Sequence[Finding]) -> Iterator[tuple[Finding, str | None]]:
@@ -86,10 +103,6 @@ def _both(one: RunInsight, other: RunInsight) -> RunInsight:
         ongoing=one.ongoing or other.ongoing,
         follows_from=one.follows_from and other.follows_from,
     )
-
-
-def _folded(insight: RunInsight) -> bool:
-    return insight.follows_from is not None
 
 
 def _root_of(by_run: Mapping[str, RunInsight]) -> str | None:

@@ -53,7 +53,7 @@ from post_training_toolkit.ptt_trl.postmortem.record import (
     update_insights,
     write_postmortem,
 )
-from post_training_toolkit.ptt_trl.report import write_reports
+from post_training_toolkit.ptt_trl.report.writing import write_reports
 from post_training_toolkit.ptt_trl.run_directory import RunDirectory, newest_start
 from post_training_toolkit.ptt_trl.sink import RunEnding
 from post_training_toolkit.rules.catalogue import toolkit_metrics

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from post_training_toolkit.ptt_trl.report.behaviour import Behaviour, behaviour_of
 from post_training_toolkit.ptt_trl.report.best_step import BestStep, best_steps
 from post_training_toolkit.ptt_trl.report.charts import Chart, choose_charts
 from post_training_toolkit.ptt_trl.report.fact import Fact, Table, number, times
@@ -20,6 +21,7 @@ from post_training_toolkit.ptt_trl.report.run_facts import (
 )
 from post_training_toolkit.ptt_trl.report.run_record import RunRecord
 from post_training_toolkit.ptt_trl.report.series import Series
+from post_training_toolkit.ptt_trl.snapshots.archive import METRIC_PREFIX
 from post_training_toolkit.ptt_trl.stop import StopOutcome
 from post_training_toolkit.rules.catalogue import toolkit_metrics
 from post_training_toolkit.rules.profile import load_profile
@@ -66,6 +68,7 @@ class Report:
     actions: tuple[Action, ...]
     postmortem: tuple[Fact, ...]
     traceback: str | None
+    behaviour: Behaviour | None
     best: Table | None
     metrics: Table | None
     judged: str
@@ -99,6 +102,7 @@ def compose(record: RunRecord) -> Report:
         actions=tuple(actions(found)),
         postmortem=tuple(postmortem_facts(postmortem)) if postmortem else (),
         traceback=_traceback(postmortem),
+        behaviour=behaviour_of(record),
         best=_best_table(best),
         metrics=_metrics_table(record.log.series),
         judged=_judged(record),
@@ -250,7 +254,11 @@ def _metrics_table(series: Mapping[str, Series]) -> Table | None:
     shown = [
         each
         for each in series.values()
-        if len(each.values) > 1 and each.logged_as is not None and each.name not in _NOT_SHOWN
+        if len(each.values) > 1
+        and each.logged_as is not None
+        and each.name not in _NOT_SHOWN
+        # There is a section of their own for these.
+        and not each.name.startswith(METRIC_PREFIX)
     ]
     shown.sort(key=lambda each: each.logged_as in toolkit_metrics())
     rows = [_metric_row(each) for each in shown[:_MOST_METRICS]]

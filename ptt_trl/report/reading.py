@@ -33,10 +33,16 @@ from post_training_toolkit.engine.run_files import (
     newest,
     numbered,
 )
+from post_training_toolkit.ptt_trl.diffs.diff import SnapshotDiff, compare_snapshots
 from post_training_toolkit.ptt_trl.postmortem.heartbeat import is_alive
 from post_training_toolkit.ptt_trl.report.logged_run import gather
 from post_training_toolkit.ptt_trl.report.run_record import Coverage, RunRecord
 from post_training_toolkit.ptt_trl.run_directory import RESUME_VALIDATION, newest_start
+from post_training_toolkit.ptt_trl.snapshots.snapshot_file import (
+    SnapshotFileError,
+    read_snapshot,
+    snapshot_paths,
+)
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.problem import InvalidRulesError
 
@@ -85,6 +91,7 @@ def read_run(
         start=_read_json(newest(folder, METADATA_START), problems) or {},
         final=final,
         postmortem=_read_json(folder / POSTMORTEM, problems),
+        behaviour=_behaviour(folder, problems),
         resumes=tuple(resumes.get("resumes", ())),
         is_alive=is_alive(folder),
         problems=tuple(problems),
@@ -109,6 +116,18 @@ def judge_recording(
         start={},
         problems=tuple(problems),
     )
+
+
+def _behaviour(folder: Path, problems: list[str]) -> SnapshotDiff | None:
+    """Return what has changed between the first and the last snapshot of a run."""
+    paths = snapshot_paths(folder)
+    if len(paths) < 2:
+        return None
+    try:
+        return compare_snapshots(read_snapshot(paths[0]), read_snapshot(paths[-1]))
+    except SnapshotFileError as error:
+        problems.append(str(error))
+        return None
 
 
 def _insights(

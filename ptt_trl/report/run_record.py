@@ -10,6 +10,7 @@ from typing import Any
 from post_training_toolkit.engine.coverage import NotRun
 from post_training_toolkit.engine.event import Episode
 from post_training_toolkit.engine.run import RunDescription
+from post_training_toolkit.ptt_trl.diffs.diff import SnapshotDiff
 from post_training_toolkit.ptt_trl.report.logged_run import LoggedRun
 
 
@@ -29,7 +30,8 @@ class RunRecord:
     and ``final`` are the metadata of the newest start; ``start`` is empty for what another tool
     recorded, ``final`` None for a run that has not ended, or could not say so. ``is_alive`` says
     whether its process still writes. ``episodes`` are in order of severity. ``coverage`` is None
-    where it is not known. ``problems`` are sentences on what is wrong with the files.
+    where it is not known. ``behaviour`` is what has changed from its first snapshot to its last,
+    None without two of them. ``problems`` are sentences on what is wrong with the files.
     """
 
     source: Path
@@ -41,6 +43,7 @@ class RunRecord:
     start: Mapping[str, Any]
     final: Mapping[str, Any] | None = None
     postmortem: Mapping[str, Any] | None = None
+    behaviour: SnapshotDiff | None = None
     resumes: tuple[Mapping[str, Any], ...] = ()
     is_alive: bool = False
     problems: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const { charts, marks } = JSON.parse(document.getElementById("data").textContent);
+  const { charts, marks, unit = "step" } = JSON.parse(document.getElementById("data").textContent);
+  const colourOf = (line, number) => `var(--line-${((line.run ?? number) % 8) + 1})`;
   const NS = "http://www.w3.org/2000/svg";
   const HEIGHT = 220, LEFT = 52, RIGHT = 10, BOTTOM = 24, ROW = 14, MOST_ROWS = 3;
   const steps = charts.flatMap((chart) => chart.lines.flatMap((line) => [line.steps[0], line.steps[line.steps.length - 1]]));
@@ -175,14 +176,14 @@
     }
 
     line(body, { line, begin, end }, number) {
-      const colour = `var(--line-${(number % 4) + 1})`, dots = end - begin <= 40;
+      const colour = colourOf(line, number), dots = end - begin <= 40;
       let path = "", open = false;
       for (let each = begin; each < end; each++) {
         const x = this.x(line.steps[each]), value = line.values[each];
         if (typeof value === "string") {
           open = false;
           const cross = make("path", { class: "lost", d: `M${x - 3} ${HEIGHT - BOTTOM - 8}l6 6m0 -6l-6 6` }, body);
-          make("title", {}, cross, `${line.name} was ${value} at step ${line.steps[each]}`);
+          make("title", {}, cross, `${line.name} was ${value} at ${unit} ${line.steps[each]}`);
           continue;
         }
         const y = this.y.scale(value);
@@ -202,14 +203,14 @@
       this.chart.lines.forEach((line, number) => {
         const found = nearest(line, cursor), step = line.steps[found], value = line.values[found];
         if (at === null) at = step;
-        words.push(`${line.name} ${show(value)}${step === at ? "" : ` (step ${step})`}`);
+        words.push(`${line.name} ${show(value)}${step === at ? "" : ` (${unit} ${step})`}`);
         if (typeof value === "number" && step >= domain[0] && step <= domain[1]) {
-          make("circle", { cx: this.x(step), cy: this.y.scale(value), r: 3.5, fill: `var(--line-${(number % 4) + 1})` }, this.pointer);
+          make("circle", { cx: this.x(step), cy: this.y.scale(value), r: 3.5, fill: colourOf(line, number) }, this.pointer);
         }
       });
       const x = this.x(at);
       if (x >= LEFT && x <= this.width - RIGHT) make("line", { class: "cursor", x1: x, x2: x, y1: 0, y2: HEIGHT - BOTTOM }, this.pointer);
-      this.readout.textContent = `step ${at}: ${words.join(", ")}`;
+      this.readout.textContent = `${unit} ${at}: ${words.join(", ")}`;
     }
 
     stepAt(event) {
@@ -262,7 +263,7 @@
   const draw = () => {
     for (const picture of pictures) picture.draw();
     reset.disabled = domain === whole;
-    state.textContent = domain === whole ? "" : `steps ${Math.ceil(domain[0])} to ${Math.floor(domain[1])}`;
+    state.textContent = domain === whole ? "" : `${unit}${unit === "step" ? "s" : ""} ${Math.ceil(domain[0])} to ${Math.floor(domain[1])}`;
   };
   const move = (step) => { cursor = step; for (const picture of pictures) picture.point(); };
   const zoom = (to) => {

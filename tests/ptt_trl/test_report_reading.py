@@ -21,11 +21,11 @@ from post_training_toolkit.engine.event import Episode
 from post_training_toolkit.engine.metrics_file import LoggedRow, MetricsEntry, Milestone
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.engine.seams import consolidate
-from post_training_toolkit.ptt_trl.report import write_reports
 from post_training_toolkit.ptt_trl.report.content import Report, actions, compose
 from post_training_toolkit.ptt_trl.report.finding import findings
 from post_training_toolkit.ptt_trl.report.logged_run import gather
 from post_training_toolkit.ptt_trl.report.reading import read_run
+from post_training_toolkit.ptt_trl.report.writing import write_reports
 from post_training_toolkit.rules.problem import InvalidRulesError
 from tests.ptt_trl.loss_spike_events import CLOSED, FIRED
 from tests.ptt_trl.recorded_run import (
@@ -297,7 +297,7 @@ def test_the_reports_import_no_training_library(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "from post_training_toolkit.engine.containment import Containment\n"
-        "from post_training_toolkit.ptt_trl.report import write_reports\n"
+        "from post_training_toolkit.ptt_trl.report.writing import write_reports\n"
         "containment = Containment(); write_reports(Path(sys.argv[1]), containment)\n"
         "assert not containment.failures, containment.failures\n"
         "heavy = {'torch', 'transformers', 'trl', 'pandas', 'matplotlib.pyplot'}\n"

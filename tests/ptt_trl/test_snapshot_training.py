@@ -260,3 +260,42 @@ def test_measures_are_metrics_whose_insights_replay_to_the_byte(
     [fired] = [json.loads(line) for line in insights.splitlines() if b'"moved"' in line][:1]
     assert fired["step"] == 3
     assert b"".join(map(insight_line, replay_run_directory(folder))) == insights
+
+
+class DieError(Exception):
+    """What a run dies of."""
+
+
+class DieAt(TrainerCallback):
+    """Raises after a step."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Raise once."""
+        if state.global_step == 7:
+            raise DieError
+
+
+def test_a_resumed_run_measures_against_its_own_start_as_if_uninterrupted(
+    build: Build, settings: SnapshotSettings, tmp_path: Path
+) -> None:
+    saving = {"save_strategy": "steps", "save_steps": 4}
+    whole = DiagnosticsCallback(snapshots=settings)
+    build("sft", tmp_path / "whole", whole, **saving).train()
+    dying = build(
+        "sft", tmp_path / "run", DiagnosticsCallback(snapshots=settings), DieAt(), **saving
+    )
+    with pytest.raises(DieError):
+        dying.train()
+    folder = tmp_path / "run" / "ptt"
+    before = [path.name for path in snapshot_paths(folder)]
+    assert before == ["step-000000.json", "step-000003.json", "step-000006.json"]
+    resumed = build("sft", tmp_path / "run", DiagnosticsCallback(snapshots=settings), **saving)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-4"))
+    # What was taken behind the checkpoint no longer counts, but is not lost.
+    assert (folder / "snapshots" / "before-resume-1" / "step-000006.json").exists()
+    last = [
+        read_snapshot(snapshot_paths(each)[-1]) for each in (folder, tmp_path / "whole" / "ptt")
+    ]
+    assert last[0].measures == last[1].measures
+    assert last[0].measures["policy_drift"] > 0
+    assert last[0].replies == last[1].replies

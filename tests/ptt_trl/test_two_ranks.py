@@ -15,6 +15,7 @@ import pytest
 from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.metrics_file import LoggedRow, read_metrics
 from post_training_toolkit.engine.replay import replay_run_directory
+from post_training_toolkit.ptt_trl.snapshots.snapshot_file import read_snapshot, snapshot_paths
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = Path(__file__).parent / "two_rank_run.py"
@@ -158,3 +159,29 @@ def test_watching_costs_no_collective_call_and_changes_no_loss(tmp_path: Path) -
         # One at the first step, for what was seen before it, and one for each log but the last,
         # after which no step follows.
         assert found["stopping"]["calls"] == found["without"]["calls"] + 10
+
+
+def test_ranks_share_the_prompts_of_a_snapshot_and_train_on_as_without(tmp_path: Path) -> None:
+    done = launch("snapshots", tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = found_by_ranks(tmp_path)
+    assert first["with"] == first["without"]
+    assert second["with"] == second["without"]
+    taken = [read_snapshot(path) for path in snapshot_paths(tmp_path / "with" / "ptt")]
+    assert [each.step for each in taken] == [0, 3, 6]
+    # In the order of the prompts, whichever rank answered them.
+    names = ["prompt-001", "prompt-002", "prompt-003"]
+    assert [[reply.prompt for reply in each.replies] for each in taken] == [names] * 3
+    assert not (tmp_path / "with" / "ptt-2").exists()
+
+
+def test_a_rank_that_fails_at_a_snapshot_ends_the_snapshots_and_not_the_training(
+    tmp_path: Path,
+) -> None:
+    done = launch("snapshot_failing", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert found_by_ranks(tmp_path) == [6, 6]
+    assert [each.name for each in snapshot_paths(tmp_path / "ptt")] == ["step-000000.json"]
+    [failure] = final_metadata(tmp_path)["failures"]
+    assert "rank 1 failed at its part of the snapshot" in failure["error"]
+    assert "out of memory" in done.stderr

@@ -18,7 +18,7 @@ from tiny_language_model import build_model, build_tokenizer, preference_dataset
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
-from post_training_toolkit import DiagnosticsCallback
+from post_training_toolkit import DiagnosticsCallback, Generation, SnapshotSettings
 
 LEARNS_NOTHING = 2e-8
 LEARNS = 5e-4
@@ -158,6 +158,41 @@ def cost(output_dir: Path) -> Any:
     return counted
 
 
+def snapshots(output_dir: Path) -> Any:
+    """Take snapshots while training, and return the losses with and without them."""
+    losses = {}
+    for name, wanted in {"with": snapshot_settings(output_dir), "without": False}.items():
+        callback = DiagnosticsCallback(snapshots=wanted)
+        trainer = train(output_dir / name, callback, learning_rate=LEARNS, max_steps=6)
+        losses[name] = [row["loss"].hex() for row in trainer.state.log_history if "loss" in row]
+    return losses
+
+
+def snapshot_failing(output_dir: Path) -> Any:
+    """Have rank 1 fail at its part of the first snapshot, and train on."""
+    callback = DiagnosticsCallback(snapshots=snapshot_settings(output_dir))
+
+    def break_generation(trainer: DPOTrainer, step: int) -> None:
+        def out_of_memory(**given: Any) -> None:
+            raise torch.OutOfMemoryError("out of memory")
+
+        if step == 1 and trainer.model is not None:
+            trainer.model.generate = out_of_memory  # type: ignore[assignment]
+
+    breaker = AtStep(1, break_generation)
+    return train(output_dir, callback, breaker, max_steps=6).state.global_step
+
+
+def snapshot_settings(folder: Path) -> SnapshotSettings:
+    """Return settings for a few prompts, an odd number of them."""
+    prompts = folder / "prompts.txt"
+    # Both ranks write the same.
+    prompts.write_text("Hello!\nWhat is 2 plus 3?\nWhat comes after May?\n")
+    return SnapshotSettings(
+        every=3, prompts=prompts, built_in=False, generation=Generation(max_new_tokens=6)
+    )
+
+
 @contextmanager
 def collective_calls() -> Iterator[list[str]]:
     """Yield a list of the names of all collective calls made while it is open."""
@@ -181,7 +216,10 @@ def collective_calls() -> Iterator[list[str]]:
 
 SCENARIOS = {
     scenario.__name__: scenario
-    for scenario in (stop, trouble_on_rank_1, slow_rank, log_by_epoch, die, fail, cost)
+    for scenario in (
+        *(stop, trouble_on_rank_1, slow_rank, log_by_epoch, die, fail, cost),
+        *(snapshots, snapshot_failing),
+    )
 }
 
 
