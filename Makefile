@@ -34,9 +34,10 @@ browser:  ## Install Chromium for the tests of the report (Debian and its like, 
 	  { apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium chromium-driver; } || \
 	  echo "no Chromium could be installed: the tests of the report's page will be skipped"
 
-bench: $(INSTALLED)  ## What engine and callback cost, as ratios; fails when a target is missed (six minutes)
+bench: $(INSTALLED)  ## What engine and callback cost, as ratios; fails when a target is missed (ten minutes)
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/callback.py
+	$(BIN)/python benchmarks/snapshots.py
 
 mutation: $(INSTALLED)  ## Whether the rule tests notice every part of every shipped rule
 	$(BIN)/python benchmarks/mutation_score.py

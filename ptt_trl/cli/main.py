@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from post_training_toolkit.engine.cli.commands import Commands
+from post_training_toolkit.ptt_trl.cli.compare import compare
 from post_training_toolkit.ptt_trl.cli.diff import diff
 from post_training_toolkit.ptt_trl.cli.postmortem import postmortem
 from post_training_toolkit.ptt_trl.cli.report import report
@@ -21,6 +22,7 @@ def main() -> None:
       ptt report my_run/ptt          write its reports anew: Markdown, a page, plots
       ptt postmortem my_run/ptt      say how it died, and write what it could not write itself
       ptt diff my_run/ptt            say how the model's behaviour has changed since the start
+      ptt compare one/ptt other/ptt  set runs side by side, and say which checkpoint to keep
       ptt snapshot checkpoint-500    ask a model fixed prompts, and measure what it says
 
     \b
@@ -33,5 +35,6 @@ def main() -> None:
 
 main.add_command(snapshot)
 main.add_command(diff)
+main.add_command(compare)
 main.add_command(report)
 main.add_command(postmortem)

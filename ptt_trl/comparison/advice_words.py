@@ -60,7 +60,12 @@ def _runner_up(choice: Choice, other: Candidate) -> str:
     told = f"Runner-up: checkpoint-{other.step} of {other.run}, {number(other.level.value)}"
     match choice.lead:
         case Lead.NOISE:
-            return f"{told}; no difference that counts, it is within twice its standard error."
+            more = choice.as_good - 1
+            others = f", and the same holds for {more} more" if more else ""
+            return (
+                f"{told}; no difference that counts, as it is within twice its standard error"
+                f"{others}."
+            )
         case Lead.UNKNOWN:
             return f"{told}; too little was logged to tell whether that is more than noise."
         case Lead.CLEAR | Lead.ALONE:

@@ -48,7 +48,7 @@ def places_of(run: NamedRun, alignment: Alignment) -> Places:
 
 
 def _by_tokens(run: NamedRun) -> Places:
-    logged = run.record.log.series.get(_TOKENS)
+    logged = run.series.get(_TOKENS)
     if logged is None:
         raise AlignmentError(
             f"{run.name}: this run did not log {_TOKENS}; align by step or fraction instead"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from post_training_toolkit.ptt_trl.snapshots.change_from_start import RefusalFlips
 
 _NO_SNAPSHOTS = (
-    "has no snapshots of its behaviour; train with DiagnosticsCallback(snapshots=True), or compare "
-    "checkpoints with ptt diff"
+    "There are no snapshots of {}; train with DiagnosticsCallback(snapshots=True), "
+    "or compare checkpoints with ptt diff."
 )
 
 
@@ -30,7 +30,7 @@ _NO_SNAPSHOTS = (
 class BehaviourDifference:
     """What differs between a snapshot of the first run and one of another.
 
-    ``headline``, ``flip_sentences`` and ``table`` say it in words; ``command`` shows the replies.
+    ``sentences`` and ``table`` say it in words; ``command`` shows the replies.
     """
 
     first: str
@@ -42,8 +42,7 @@ class BehaviourDifference:
     remarks: tuple[str, ...]
     flips: tuple[RefusalFlips, ...]
     shifts: tuple[Shift, ...]
-    headline: str
-    flip_sentences: tuple[str, ...]
+    sentences: tuple[str, ...]
     table: Table | None
     command: str
 
@@ -62,7 +61,8 @@ def compare_behaviour(runs: Sequence[NamedRun], at: int | None = None) -> Behavi
     Raises ``SnapshotFileError`` and ``OSError``.
     """
     with_some = [(run, paths) for run in runs if (paths := _snapshots(run))]
-    missing = [f"{run.name} {_NO_SNAPSHOTS}." for run in runs if not _snapshots(run)]
+    without = [run.name for run in runs if not _snapshots(run)]
+    missing = [_NO_SNAPSHOTS.format(", ".join(without))] if without else []
     chosen = [(run, paths[-1]) for run, paths in with_some]
     if at is not None and len(with_some) > 1:
         steps = set.intersection(*(set(map(snapshot_step, paths)) for _, paths in with_some))
@@ -101,11 +101,18 @@ def _differences(chosen: Sequence[tuple[NamedRun, Path]]) -> Iterator[BehaviourD
             remarks=diff.remarks,
             flips=diff.flips,
             shifts=diff.shifts,
-            headline=headline(diff),
-            flip_sentences=tuple(flip_sentences(diff)),
-            table=shift_table(diff),
+            sentences=(headline(diff), *diff.remarks, *flip_sentences(diff)),
+            table=_named(shift_table(diff), first.name, other.name),
             command=f"ptt diff {_argument(first, first_path)} {_argument(other, path)}",
         )
+
+
+def _named(shifts: Table | None, first: str, other: str) -> Table | None:
+    """Return the table of shifts with the names of the runs over its columns."""
+    if shifts is None:
+        return None
+    measure, _, _, *rest = shifts.header
+    return Table((measure, first, other, *rest), shifts.rows)
 
 
 def _argument(run: NamedRun, path: Path) -> str:

@@ -49,7 +49,8 @@ class Choice:
     """The checkpoint to keep among those of ``runs``; None if there is none to choose from.
 
     ``metric`` is what it is judged by, None if nothing that can judge was logged. ``runner_up`` is
-    the next best one of any of the runs.
+    the next best one of any of the runs; ``as_good`` counts the others, it included, that do not
+    differ from the best by more than noise.
     """
 
     runs: tuple[str, ...]
@@ -58,6 +59,7 @@ class Choice:
     best: Candidate | None
     runner_up: Candidate | None
     lead: Lead
+    as_good: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _troubled(run: NamedRun) -> LeftOut | None:
 def _unmeasured(run: NamedRun, metric: str | None) -> LeftOut | None:
     if metric is None:
         return None
-    series = run.record.log.series[metric]
+    series = run.series[metric]
     steps = tuple(each for each in _sound(run) if level_at(series, each) is None)
     why = f"no finite {metric} was the last to be logged until then"
     return LeftOut(run.name, steps, why) if steps else None
@@ -140,7 +142,7 @@ def _metrics_of(run: NamedRun) -> Iterator[str]:
     """Yield the metrics that may judge a run: evaluations first, the most telling first."""
     directions = load_profile(run.record.run.trainer).directions
     for name in (*(EVAL_PREFIX + each for each in directions), *directions):
-        if name in run.record.log.series:
+        if name in run.series:
             yield name
 
 
@@ -150,11 +152,7 @@ def _metric_of(run: NamedRun) -> str | None:
 
 def _shared_metric(runs: Sequence[NamedRun]) -> tuple[str | None, list[str]]:
     """Return the first metric that means the same in all runs, or why none does."""
-    shared = [
-        name
-        for name in _metrics_of(runs[0])
-        if all(name in run.record.log.series for run in runs[1:])
-    ]
+    shared = [name for name in _metrics_of(runs[0]) if all(name in run.series for run in runs[1:])]
     reasons = ["they log no metric in common that says what is better"] if not shared else []
     for name in shared:
         why = list(metric_incomparable(name, runs))
@@ -167,7 +165,7 @@ def _shared_metric(runs: Sequence[NamedRun]) -> tuple[str | None, list[str]]:
 def _choose(runs: Sequence[NamedRun], metric: str | None) -> Choice:
     names = tuple(run.name for run in runs)
     if metric is None:
-        return Choice(names, None, None, None, None, Lead.ALONE)
+        return Choice(names, None, None, None, None, Lead.ALONE, 0)
     directions = load_profile(runs[0].record.run.trainer).directions
     direction = directions[metric.removeprefix(EVAL_PREFIX)]
     sign = 1 if direction == "up" else -1
@@ -175,12 +173,14 @@ def _choose(runs: Sequence[NamedRun], metric: str | None) -> Choice:
         Candidate(run.name, step, level)
         for run in runs
         for step in _sound(run)
-        if (level := level_at(run.record.log.series[metric], step)) is not None
+        if (level := level_at(run.series[metric], step)) is not None
     ]
-    # Of equal ones the earlier has moved less from where it began.
-    ranked = sorted(candidates, key=lambda each: (-sign * each.level.value, each.step, each.run))
+    # Of equal ones the earlier has moved less from where it began, or is of the run named first.
+    ranked = sorted(candidates, key=lambda each: (-sign * each.level.value, each.step))
     best, runner_up = (*ranked[:2], None, None)[:2]
-    return Choice(names, metric, direction, best, runner_up, _lead(best, runner_up))
+    lead = _lead(best, runner_up)
+    as_good = sum(_lead(best, each) is Lead.NOISE for each in ranked[1:])
+    return Choice(names, metric, direction, best, runner_up, lead, as_good)
 
 
 def _lead(best: Candidate | None, runner_up: Candidate | None) -> Lead:

@@ -13,8 +13,16 @@ from post_training_toolkit.rules.profile import EVAL_PREFIX
 _REWARD_FUNCTION = re.compile(r"rewards/(?P<name>.+)/mean")
 # Arguments that set the scale of a metric, whatever the model does.
 _SCALES = {
-    "loss": ("beta", "label_smoothing", "loss_weights", "rpo_alpha", "simpo_gamma", "cpo_alpha"),
-    "reward_margin": ("beta",),
+    "loss": (
+        "loss_type",
+        "beta",
+        "label_smoothing",
+        "loss_weights",
+        "rpo_alpha",
+        "simpo_gamma",
+        "cpo_alpha",
+    ),
+    "reward_margin": ("loss_type", "beta"),
     "reward": ("reward_weights",),
     "rlhf_reward": ("kl_coef",),
 }
@@ -23,24 +31,26 @@ _DATA_IDENTITY = ("name", "rows", "sample_sha256")
 
 def incomparable(runs: Sequence[NamedRun]) -> Iterator[str]:
     """Yield why no metric can say which of the runs is better, nothing if one may."""
-    trainers = {run.name: run.record.run.trainer for run in runs}
-    if len(set(trainers.values())) > 1 or None in trainers.values():
-        yield f"their trainers differ ({_listed(trainers)})"
+    trainers = list(_different_trainers(runs))
+    if trainers:
+        yield from trainers
         return
     losses = {run.name: run.record.run.configuration.get("loss_type") for run in runs}
     if not _equal(losses):
         yield f"their loss_type differs ({_listed(losses)})"
-    functions = {run.name: _reward_functions(run) for run in runs}
-    if not _equal(functions):
-        yield f"their reward functions differ ({_listed(functions)})"
+    yield from _different_rewards(runs)
 
 
 def metric_incomparable(metric: str, runs: Sequence[NamedRun]) -> Iterator[str]:
     """Yield why this metric cannot say which of the runs is better, nothing if it may."""
-    for argument in _SCALES.get(metric.removeprefix(EVAL_PREFIX), ()):
+    yield from _different_trainers(runs)
+    plain = metric.removeprefix(EVAL_PREFIX)
+    if plain == "reward":
+        yield from _different_rewards(runs)
+    for argument in _SCALES.get(plain, ()):
         values = {run.name: run.record.run.configuration.get(argument) for run in runs}
         if not _equal(values):
-            yield f"{argument}, which sets its scale, differs ({_listed(values)})"
+            yield f"{argument}, on which its scale depends, differs ({_listed(values)})"
     if not metric.startswith(EVAL_PREFIX) and not _equal(_data(runs)):
         yield "it is of the training data, which differ"
 
@@ -48,6 +58,18 @@ def metric_incomparable(metric: str, runs: Sequence[NamedRun]) -> Iterator[str]:
 def different_data(runs: Sequence[NamedRun]) -> bool:
     """Return whether the runs are known to have been trained on different data."""
     return not _equal(_data(runs))
+
+
+def _different_trainers(runs: Sequence[NamedRun]) -> Iterator[str]:
+    trainers = {run.name: run.record.run.trainer for run in runs}
+    if not _equal(trainers) or None in trainers.values():
+        yield f"their trainers are not known to be the same ({_listed(trainers)})"
+
+
+def _different_rewards(runs: Sequence[NamedRun]) -> Iterator[str]:
+    functions = {run.name: _reward_functions(run) for run in runs}
+    if not _equal(functions):
+        yield f"their reward functions differ ({_listed(functions)})"
 
 
 def _data(runs: Sequence[NamedRun]) -> dict[str, Any]:
@@ -59,7 +81,7 @@ def _data(runs: Sequence[NamedRun]) -> dict[str, Any]:
 
 
 def _reward_functions(run: NamedRun) -> list[str]:
-    logged = (each.logged_as or "" for each in run.record.log.series.values())
+    logged = (each.logged_as or "" for each in run.series.values())
     return sorted({match["name"] for each in logged if (match := _REWARD_FUNCTION.fullmatch(each))})
 
 

@@ -42,7 +42,8 @@ def level_at(series: Series, step: int) -> Level | None:
     values = series.values[:until][finite]
     in_training = not series.name.startswith(EVAL_PREFIX)
     logs = min(_WINDOW.size(int(series.finite.sum())), len(values)) if in_training else 1
-    noise = noise_of(values)
+    # Evaluations are few, so that all of the run tell how far they are off.
+    noise = noise_of(values if in_training else series.values[series.finite])
     # The standard error of a median; of a single value it is the noise itself.
     error = noise * (math.sqrt(math.pi / 2 / logs) if logs > 1 else 1)
     return Level(
@@ -55,6 +56,8 @@ def level_at(series: Series, step: int) -> Level | None:
 
 def differ(one: Level, other: Level) -> bool | None:
     """Return whether two levels differ by more than noise, None where that cannot be told."""
+    if one.value == other.value:
+        return False
     if one.error is None or other.error is None:
         return None
     return abs(one.value - other.value) > _SURE * math.hypot(one.error, other.error)

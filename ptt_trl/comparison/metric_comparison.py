@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from post_training_toolkit.ptt_trl.comparison.alignment import Alignment, places_of
+from post_training_toolkit.ptt_trl.comparison.comparability import metric_incomparable
 from post_training_toolkit.ptt_trl.comparison.level import level_at
 from post_training_toolkit.ptt_trl.comparison.named_run import NamedRun
 from post_training_toolkit.ptt_trl.report.best_step import best_steps
@@ -39,13 +40,15 @@ class Verdict(StrEnum):
 class Difference:
     """A run minus the first one: the median over ``places``, at ``agreeing`` of which it is so.
 
-    ``median`` is None if there is no place at which both have a finite value.
+    ``median`` is None if there is no place at which both have a finite value. ``incomparable`` says
+    why neither is called better by a metric that has a direction, None if that may be said.
     """
 
     median: float | None
     places: int
     agreeing: int
     verdict: Verdict
+    incomparable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def placed_metrics(
     found: dict[str, list[PlacedSeries]] = {}
     for run in runs:
         place = places_of(run, alignment)
-        for name, series in run.record.log.series.items():
+        for name, series in run.series.items():
             places = place(series.steps)
             known = np.isfinite(places)
             if name not in _NOT_COMPARED and known.any():
@@ -114,10 +117,15 @@ def placed_metrics(
 def compare_metrics(
     metrics: Mapping[str, Sequence[PlacedSeries]],
 ) -> Iterator[MetricComparison]:
-    """Yield the comparison of each metric; differences are those from the first run that has it."""
+    """Yield the comparison of each metric; differences are those from the first run that has it.
+
+    What runs logged at places that do not overlap, such as a mean at the end of each, is left out.
+    """
     for name, placed in metrics.items():
         begin = max(float(each.places[0]) for each in placed)
         end = min(float(each.places[-1]) for each in placed)
+        if begin > end:
+            continue
         direction = metric_direction(name, [each.run for each in placed])
         within = [_within(each, begin, end) for each in placed]
         differences = [None, *(_difference(within[0], each, direction) for each in within[1:])]
@@ -186,7 +194,12 @@ def _difference(
         return Difference(None, 0, 0, Verdict.UNKNOWN)
     median = float(np.median(away))
     agreeing = int(np.sum(np.sign(away) == np.sign(median)))
-    return Difference(median, len(away), agreeing, _verdict(away, median, agreeing, direction))
+    reasons = None
+    if direction is not None:
+        found = metric_incomparable(first.series.name, (first.run, other.run))
+        reasons = "; ".join(found) or None
+    verdict = _verdict(away, median, agreeing, None if reasons else direction)
+    return Difference(median, len(away), agreeing, verdict, reasons)
 
 
 def _values_at(placed: PlacedSeries, grid: Numbers) -> Numbers:

@@ -12,13 +12,18 @@ from post_training_toolkit.ptt_trl.comparison.advice_words import advice_sentenc
 from post_training_toolkit.ptt_trl.comparison.run_comparison import RunComparison
 from post_training_toolkit.ptt_trl.comparison.words import (
     alignment_sentence,
+    configuration_sentence,
     configuration_table,
+    incomparable_sentences,
     insight_table,
     metric_table,
     only_in_one,
     runs_table,
 )
 from post_training_toolkit.ptt_trl.page_template import page_template
+
+# The most telling metrics; the others are folded away.
+_AT_FIRST = 20
 
 
 def render_page(comparison: RunComparison) -> str:
@@ -30,12 +35,15 @@ def render_page(comparison: RunComparison) -> str:
         comparison=comparison,
         runs=runs_table(comparison.runs),
         advice=list(advice_sentences(comparison.checkpoints)),
+        differing=configuration_sentence(comparison),
         configuration=configuration_table(counting, comparison.runs),
         names=configuration_table(names, comparison.runs),
         only_in_one=only_in_one(comparison.insights),
         insights=insight_table(comparison.insights, comparison.runs),
         alignment=alignment_sentence(comparison),
-        metrics=metric_table(comparison, comparison.metrics),
+        metrics=metric_table(comparison, comparison.metrics[:_AT_FIRST]),
+        other_metrics=metric_table(comparison, comparison.metrics[_AT_FIRST:]),
+        incomparable=list(incomparable_sentences(comparison.metrics)),
         data=_data(comparison),
     )
     # What a tokenizer decodes, or the name of a file, may hold what is no text.

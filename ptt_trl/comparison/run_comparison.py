@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from post_training_toolkit.ptt_trl.comparison.alignment import Alignment
@@ -26,9 +25,8 @@ from post_training_toolkit.ptt_trl.comparison.metric_comparison import (
     compare_metrics,
     placed_metrics,
 )
-from post_training_toolkit.ptt_trl.comparison.named_run import NamedRun, run_names
+from post_training_toolkit.ptt_trl.comparison.named_run import NamedRun, named_runs
 from post_training_toolkit.ptt_trl.comparison.overlay import Overlay, overlays
-from post_training_toolkit.ptt_trl.report.content import compose
 from post_training_toolkit.ptt_trl.report.run_record import RunRecord
 
 
@@ -56,12 +54,16 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """The whole; ``remarks`` are sentences on what could not be compared."""
+    """The whole; ``remarks`` are sentences on what could not be compared.
+
+    ``configuration`` is of the ``arguments_known`` runs whose arguments are known.
+    """
 
     runs: tuple[ComparedRun, ...]
     alignment: Alignment
     remarks: tuple[str, ...]
     checkpoints: CheckpointAdvice
+    arguments_known: int
     configuration: tuple[ArgumentDifference, ...]
     insights: tuple[InsightRow, ...]
     metrics: tuple[MetricComparison, ...]
@@ -78,21 +80,19 @@ def compare_runs(
 
     Raises ``AlignmentError`` for a run that cannot be aligned so, and ``SnapshotFileError``.
     """
-    names = run_names([Path(each.source) for each in records])
-    runs = [
-        NamedRun(name, record, compose(record)) for name, record in zip(names, records, strict=True)
-    ]
+    runs = named_runs(records)
     metrics = placed_metrics(runs, alignment)
     return RunComparison(
         runs=tuple(map(_compared, runs)),
         alignment=alignment,
         remarks=tuple(_remarks(runs)),
         checkpoints=advise(runs),
+        arguments_known=sum(bool(each.run.configuration) for each in records),
         configuration=configuration_differences(runs),
         insights=compare_insights(runs),
         metrics=tuple(compare_metrics(metrics)),
         behaviour=compare_behaviour(runs, snapshots_at),
-        charts=overlays(metrics, names),
+        charts=overlays(metrics, [run.name for run in runs]),
     )
 
 
@@ -119,7 +119,7 @@ def _compared(run: NamedRun) -> ComparedRun:
 
 def _remarks(runs: Sequence[NamedRun]) -> Iterator[str]:
     for run in runs:
-        if not run.record.run.configuration:
+        if not run.record.run.configuration and run.record.recorded_as is None:
             yield f"The arguments of {run.name} are not known, and not compared."
         if run.record.is_alive:
             yield f"{run.name} is still running, and compared as far as it has come."

@@ -11,7 +11,9 @@ from post_training_toolkit.ptt_trl.comparison.behaviour_comparison import Behavi
 from post_training_toolkit.ptt_trl.comparison.run_comparison import RunComparison
 from post_training_toolkit.ptt_trl.comparison.words import (
     alignment_sentence,
+    configuration_sentence,
     configuration_table,
+    incomparable_sentences,
     insight_table,
     metric_table,
     only_in_one,
@@ -48,6 +50,7 @@ def _lines(comparison: RunComparison) -> Iterator[str]:
     else:
         yield from _wrapped([alignment_sentence(comparison)])
         yield from _table(metric_table(comparison, shown), left=2)
+        yield from _wrapped(incomparable_sentences(shown))
     more = len(comparison.metrics) - len(shown)
     if more:
         yield f"... and {times(more, 'metric')} more; --format html or json has all of them"
@@ -58,8 +61,7 @@ def _lines(comparison: RunComparison) -> Iterator[str]:
 def _configuration(comparison: RunComparison) -> Iterator[str]:
     counting = [each for each in comparison.configuration if not each.is_name]
     names = [each.argument for each in comparison.configuration if each.is_name]
-    if not counting:
-        yield "No argument differs that is known to count."
+    yield configuration_sentence(comparison)
     yield from _table(configuration_table(counting, comparison.runs))
     if names:
         yield from _wrapped([f"Only places and names: {', '.join(names)}."])
@@ -68,7 +70,7 @@ def _configuration(comparison: RunComparison) -> Iterator[str]:
 def _behaviour(behaviour: BehaviourComparison) -> Iterator[str]:
     for each in behaviour.differences:
         yield f"{each.first} at step {each.first_step}, then {each.other} at step {each.other_step}"
-        yield from _wrapped([each.headline, *each.remarks, *each.flip_sentences])
+        yield from _wrapped(each.sentences)
         yield from _table(each.table)
         yield f"All replies: {each.command}"
     yield from _wrapped(behaviour.missing)

@@ -80,7 +80,7 @@ def only_in_one(rows: Sequence[InsightRow]) -> str:
     if not rows:
         return "No rule found anything wrong in any run."
     single = sum(len(each.runs) == 1 for each in rows)
-    return f"{times(len(rows), 'rule')} found something; {single} of them in one run only."
+    return f"{times(len(rows), 'rule')} found a root cause; {single} in one run only."
 
 
 def alignment_sentence(comparison: RunComparison) -> str:
@@ -97,6 +97,28 @@ def alignment_sentence(comparison: RunComparison) -> str:
         "of the values agree on its sign and a sign test is below 0.05. One run of each does not "
         "show what another seed would do."
     )
+
+
+def incomparable_sentences(metrics: Iterable[MetricComparison]) -> Iterator[str]:
+    """Yield of each run by which metrics it cannot be better or worse than the first, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for metric in metrics:
+        for name, told in metric.runs.items():
+            if told.difference is not None and told.difference.incomparable is not None:
+                found.setdefault((name, told.difference.incomparable), []).append(metric.metric)
+    for (name, reason), names in found.items():
+        yield f"{name} is neither better nor worse by {', '.join(names)}: {reason}."
+
+
+def configuration_sentence(comparison: RunComparison) -> str:
+    """Say how many arguments differ."""
+    if comparison.arguments_known < 2:
+        return "The arguments of fewer than two runs are known, so none can be compared."
+    counting = sum(not each.is_name for each in comparison.configuration)
+    if not counting:
+        return "No argument differs, apart from places and names."
+    verb = "differs" if counting == 1 else "differ"
+    return f"{times(counting, 'argument')} {verb}, apart from places and names."
 
 
 def shown(value: Any) -> str:
@@ -161,6 +183,8 @@ def _difference(told: RunMetric) -> tuple[str, str]:
         return _ABSENT, _ABSENT
     if difference.median is None:
         return "none", str(difference.verdict)
+    if difference.median == 0:
+        return f"0 (of {difference.places})", str(difference.verdict)
     agreeing = f"{difference.agreeing} of {difference.places}"
     return f"{difference.median:+.4g} ({agreeing})", str(difference.verdict)
 

@@ -63,7 +63,7 @@ def best_steps(
     kept = sorted(checkpoints)
     named = [(EVAL_PREFIX + metric, direction) for metric, direction in directions.items()]
     found = (
-        _best(_without_hidden_nan(series[metric], series), direction, kept)
+        _best(without_hidden_nan(series[metric], series), direction, kept)
         for metric, direction in (*named, *directions.items())
         if metric in series
     )
@@ -122,7 +122,7 @@ def _medians(values: Numbers, logs: int) -> Iterator[tuple[int, Numbers]]:
         yield begin, np.median(windows[begin : begin + _CHUNK], axis=1)
 
 
-def _without_hidden_nan(logged: Series, series: Mapping[str, Series]) -> Series:
+def without_hidden_nan(logged: Series, series: Mapping[str, Series]) -> Series:
     """Return a training metric with NaN where the gradient norm of its step is not finite.
 
     Trainers that filter NaN out of the loss log 0 or an old mean in its place.

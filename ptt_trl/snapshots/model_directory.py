@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 _CONFIG = "config.json"
 _ADAPTER = "adapter_config.json"
+# What torch, safetensors and transformers raise for files that are torn or of another kind.
+_LOADING_ERRORS = (
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    UnpicklingError,
+    ValueError,
+)
 _TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.json", "tokenizer.model")
 
 
@@ -42,10 +56,13 @@ def load_model(path: Path, device: str | None = None) -> LoadedModel:
         message = f"no model here: neither {_CONFIG} nor {_ADAPTER} is in this folder"
         raise ModelDirectoryError(f"{path}: {message}")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(_tokenizer_folder(path))
-        model = _load_adapter(path) if (path / _ADAPTER).exists() else _load_whole(str(path), path)
-        model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        with _quietly():
+            tokenizer = AutoTokenizer.from_pretrained(_tokenizer_folder(path))
+            model = (
+                _load_adapter(path) if (path / _ADAPTER).exists() else _load_whole(str(path), path)
+            )
+            model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except _LOADING_ERRORS as error:
         if isinstance(error, ModelDirectoryError):
             raise
         # Libraries tell at length; their first line says what it is.
@@ -53,6 +70,20 @@ def load_model(path: Path, device: str | None = None) -> LoadedModel:
         raise ModelDirectoryError(f"{path}: this model cannot be loaded: {reason}") from error
     model.eval()
     return LoadedModel(model, tokenizer)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep transformers from telling at length what is told here in a sentence."""
+    verbosity, had_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bar:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _load_whole(name: str, path: Path) -> Any:

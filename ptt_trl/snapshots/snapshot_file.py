@@ -67,7 +67,7 @@ def read_snapshot(path: Path) -> Snapshot:
         jsonschema.validate(content, load_schema("snapshot"))
     except orjson.JSONDecodeError as error:
         raise SnapshotFileError(
-            f"{path}:{error.lineno}:{error.colno}: no JSON: {error.msg}"
+            f"{path}:{error.lineno}:{error.colno}: this is no JSON: {error.msg}"
         ) from None
     except jsonschema.ValidationError as error:
         problem = f"{error.json_path}: {error.message}"

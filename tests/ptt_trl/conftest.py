@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ LEARNING = 2e-4
 NOT_LEARNING = 2e-8
 
 RunTrainer = Callable[..., Trainer]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="session", name="tokenizer")
@@ -98,3 +102,20 @@ def _run_sft(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Run
         return trainer
 
     return run
+
+
+@pytest.fixture(scope="session", name="browser")
+def _browser() -> Iterator[Any]:
+    """Chromium without a window, that tells of every message and every request."""
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no Chromium is installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,9 @@ from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.ptt_trl.report.content import compose
 from post_training_toolkit.ptt_trl.report.page import render_page
 from post_training_toolkit.ptt_trl.report.reading import read_run
+from tests.ptt_trl.browsing import visit
 from tests.ptt_trl.recorded_run import POSTMORTEM, diverging, rows, write_run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 HOSTILE = "</script><script>document.title='owned'</script><b onclick=x>'\"&lt;"
 
 
@@ -42,47 +39,6 @@ def _died(tmp_path_factory: pytest.TempPathFactory) -> Path:
     entries[10] = LoggedRow(10, None, admit({"loss": math.nan, "rewards/margins": 0.1}))
     folder = tmp_path_factory.mktemp("died")
     return write_page(folder, entries, final={"status": "crashed"}, postmortem=POSTMORTEM)
-
-
-@pytest.fixture(scope="module", name="browser")
-def _browser() -> Iterator[Any]:
-    """Chromium without a window, that tells of every message and every request."""
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("no Chromium is installed")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def visit(
-    browser: Any, page: Path, width: int = 1000, *, dark: bool = False, script: bool = True
-) -> None:
-    for command, settings in {
-        "Emulation.setDeviceMetricsOverride": {
-            "width": width,
-            "height": 800,
-            "deviceScaleFactor": 1,
-            "mobile": width < 500,
-        },
-        "Emulation.setEmulatedMedia": {
-            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        },
-        "Emulation.setScriptExecutionDisabled": {"value": not script},
-    }.items():
-        browser.execute_cdp_cmd(command, settings)
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get(page.as_uri())
-    # The charts are drawn when the width of the page is known.
-    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-    assert browser.get_log("browser") == []
 
 
 def ask(browser: Any, expression: str) -> Any:

@@ -161,7 +161,11 @@ def cost(output_dir: Path) -> Any:
 def snapshots(output_dir: Path) -> Any:
     """Take snapshots while training, and return the losses with and without them."""
     losses = {}
-    for name, wanted in {"with": snapshot_settings(output_dir), "without": False}.items():
+    choices: dict[str, SnapshotSettings | bool] = {
+        "with": snapshot_settings(output_dir),
+        "without": False,
+    }
+    for name, wanted in choices.items():
         callback = DiagnosticsCallback(snapshots=wanted)
         trainer = train(output_dir / name, callback, learning_rate=LEARNS, max_steps=6)
         losses[name] = [row["loss"].hex() for row in trainer.state.log_history if "loss" in row]

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from trainers_page import row_of, write_row
-from watched_runs import TRAINERS, TRL, WatchedRun, broken_run, died_run, healthy_run
+from watched_runs import TRAINERS, TRL, WatchedRun, asked_run, broken_run, died_run, healthy_run
 
 from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.replay import replay_run_directory
@@ -161,3 +161,13 @@ def test_the_page_of_trainers_says_so(name: str, healthy: WatchedRun, stopped: W
     if os.environ.get("PTT_WRITE_PAGES"):
         write_row(cells[0], row)
     assert row_of(cells[0]) == row, "make trainers-page writes the page anew"
+
+
+def test_its_model_is_asked_before_during_and_after_unless_it_writes_no_text(
+    name: str, tmp_path: Path
+) -> None:
+    run = asked_run(name, tmp_path)
+    assert metadata(run, "final")["failures"] == []
+    taken = sorted(path.name for path in (run.run_dir / "snapshots").glob("step-*.json"))
+    steps = [] if name == "reward" else [0, 2, 4]
+    assert taken == [f"step-{step:06}.json" for step in steps]

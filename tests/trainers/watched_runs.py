@@ -16,7 +16,12 @@ from packaging.version import Version
 from specification import RunSpecification
 from transformers import Trainer, TrainerCallback
 
-from post_training_toolkit import DiagnosticsCallback, TrainingStopped
+from post_training_toolkit import (
+    DiagnosticsCallback,
+    Generation,
+    SnapshotSettings,
+    TrainingStopped,
+)
 
 # PPOTrainer left TRL after this release, and is all that is looked at with it.
 TRL_WITH_PPO = Version("1.12.0")
@@ -59,6 +64,17 @@ def broken_run(trainer: str, output_dir: Path, **given: Any) -> WatchedRun:
     name = _FAULTS.get(trainer, "frozen")
     specification = _specification(trainer, name, steps=4 * _STEPS)
     return _watch(specification, output_dir, DiagnosticsCallback(**given))
+
+
+def asked_run(trainer: str, output_dir: Path) -> WatchedRun:
+    """Train a few steps, and ask the model a few things before, during and after."""
+    specification = _specification(trainer, "healthy-a", steps=4)
+    prompts = output_dir / "prompts.txt"
+    prompts.write_text("Hello!\nWhat is 2 plus 3?\n")
+    settings = SnapshotSettings(
+        every=2, prompts=prompts, built_in=False, generation=Generation(max_new_tokens=4)
+    )
+    return _watch(specification, output_dir, DiagnosticsCallback(snapshots=settings))
 
 
 class DataError(Exception):
