@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from post_training_toolkit.ptt_trl.report.series import Numbers, Series
+from post_training_toolkit.ptt_trl.snapshots.archive import METRIC_PREFIX
 from post_training_toolkit.rules.condition import Window
 from post_training_toolkit.rules.profile import EVAL_PREFIX
 
 # As for the best steps of a report.
 _WINDOW = Window(at_least=5, at_most=50, fraction=0.1)
+# Metrics over the same examples each time, whose single values count.
+_SAME_EXAMPLES = (EVAL_PREFIX, METRIC_PREFIX)
 # Standard errors of a difference that are more than chance, for about one in twenty.
 _SURE = 2.0
 
@@ -31,7 +34,7 @@ class Level:
 
 
 def level_at(series: Series, step: int) -> Level | None:
-    """Return the level at a step: of an evaluation the last one, of training a median.
+    """Return the level at a step: of an evaluation or a snapshot the last one, or a median.
 
     None where nothing was logged until then, or what was logged last is not finite.
     """
@@ -40,7 +43,7 @@ def level_at(series: Series, step: int) -> Level | None:
         return None
     finite = series.finite[:until]
     values = series.values[:until][finite]
-    in_training = not series.name.startswith(EVAL_PREFIX)
+    in_training = not series.name.startswith(_SAME_EXAMPLES)
     logs = min(_WINDOW.size(int(series.finite.sum())), len(values)) if in_training else 1
     # Evaluations are few, so that all of the run tell how far they are off.
     noise = noise_of(values if in_training else series.values[series.finite])

@@ -94,6 +94,14 @@ def test_two_thirds_of_the_values_are_too_few_to_agree(tmp_path: Path) -> None:
     assert (found.agreeing, found.verdict) == (40, Verdict.NONE)
 
 
+def test_a_snapshot_counts_as_it_is(tmp_path: Path) -> None:
+    values = [float(step) for step in range(10)]
+    runs = {name: rows({"snapshot/policy_drift": values, "entropy": values}) for name in "ab"}
+    comparison = compare(tmp_path, runs)
+    assert metric(comparison, "snapshot/policy_drift").runs["a"].end == 9
+    assert metric(comparison, "entropy").runs["a"].end == 7
+
+
 def test_few_values_cannot_tell(tmp_path: Path) -> None:
     runs = win_rates(a=curve(0, steps=4), b=curve(0.2, steps=4))
     assert difference(compare(tmp_path, runs), "win_rate").verdict is Verdict.UNKNOWN
