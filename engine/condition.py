@@ -13,11 +13,13 @@ class AllChecks:
 
     def __init__(self, parts: tuple[CompiledCondition, ...]) -> None:
         self.parts = parts
+        self.met: bool | None = None
 
     def evaluate(self, step: int, row: Row) -> bool | None:
         """Judge every part, so that each keeps its own state up to date."""
         outcomes = [part.evaluate(step, row) for part in self.parts]
-        return False if False in outcomes else None if None in outcomes else True
+        self.met = False if False in outcomes else None if None in outcomes else True
+        return self.met
 
 
 class AnyCheck:
@@ -29,11 +31,13 @@ class AnyCheck:
 
     def __init__(self, parts: tuple[CompiledCondition, ...]) -> None:
         self.parts = parts
+        self.met: bool | None = None
 
     def evaluate(self, step: int, row: Row) -> bool | None:
         """Judge every part, so that each keeps its own state up to date."""
         outcomes = [part.evaluate(step, row) for part in self.parts]
-        return True if True in outcomes else False if False in outcomes else None
+        self.met = True if True in outcomes else False if False in outcomes else None
+        return self.met
 
 
 class NotCheck:
@@ -41,11 +45,13 @@ class NotCheck:
 
     def __init__(self, part: CompiledCondition) -> None:
         self.parts = (part,)
+        self.met: bool | None = None
 
     def evaluate(self, step: int, row: Row) -> bool | None:
         """Judge the part and turn the answer round."""
         outcome = self.parts[0].evaluate(step, row)
-        return None if outcome is None else not outcome
+        self.met = None if outcome is None else not outcome
+        return self.met
 
 
 CompiledCondition = Check | AllChecks | AnyCheck | NotCheck
@@ -67,3 +73,17 @@ def affirmed_checks(condition: CompiledCondition) -> Iterator[Check]:
     elif not isinstance(condition, NotCheck):
         for part in condition.parts:
             yield from affirmed_checks(part)
+
+
+def holding_checks(condition: CompiledCondition) -> Iterator[Check]:
+    """Yield the comparisons by which a condition holds: those that do, in parts that do.
+
+    One that holds in a part which does not hold as a whole says nothing.
+    """
+    if not condition.met or isinstance(condition, NotCheck):
+        return
+    if isinstance(condition, Check):
+        yield condition
+    else:
+        for part in condition.parts:
+            yield from holding_checks(part)

@@ -11,6 +11,7 @@ from post_training_toolkit.engine.condition import (
     CompiledCondition,
     affirmed_checks,
     checks_in,
+    holding_checks,
 )
 from post_training_toolkit.engine.door import Row
 from post_training_toolkit.engine.event import (
@@ -147,7 +148,7 @@ class Detector:
 
     def _follow_episode(self, urgent: bool) -> None:
         if self._alert.held == 1:
-            self._primary = self._first_that_holds(self._affirmed)
+            self._primary = next(holding_checks(self.condition), self._affirmed[0])
             if urgent and self._escalation is not None and not self._primary.met:
                 self._primary = self._first_that_holds(self._escalation.checks)
             self._worst = None
@@ -159,7 +160,7 @@ class Detector:
 
     def _find_last_sound_step(self) -> int:
         """Return the newest step from before the data of every comparison that holds."""
-        holding = (check.last_sound_step() for check in self._affirmed if check.met)
+        holding = (check.last_sound_step() for check in holding_checks(self.condition))
         return min(holding, default=self._primary.last_sound_step())
 
     def _fired(self, step: int, urgent: bool) -> InsightFired:

@@ -234,3 +234,16 @@ def test_every_part_is_judged_although_the_answer_is_clear(story: Story) -> None
     """
     rows = [{"gate": 0, "x": 10}, {"gate": 0, "x": 8}, {"gate": 1, "x": 4}]
     assert story(rule, rows=rows) == ["3: a#1 fires"]
+
+
+def test_an_insight_speaks_of_the_part_that_holds_as_a_whole(load_rules: LoadRules) -> None:
+    """Here a is above its bound all along, but its part of the rule never holds."""
+    a, b, c, d = (f"{{metric: {name}, threshold: {{above: 0}}}}" for name in "abcd")
+    [rule] = load_rules(f"{{any: [{{all: [{a}, {b}]}}, {{all: [{c}, {d}]}}]}}")
+    engine = Engine([rule], RunDescription())
+    rows = [{"a": 1, "b": 0, "c": 0, "d": 0}, {"a": 1, "b": 0, "c": 2, "d": 3}]
+    events = [
+        event for step, row in enumerate(rows, 1) for event in engine.observe(step, admit(row))
+    ]
+    [fired] = [event for event in events if isinstance(event, InsightFired)]
+    assert (fired.step, fired.metric, fired.value) == (2, "c", 2)
