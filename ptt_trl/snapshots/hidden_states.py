@@ -125,6 +125,9 @@ class _Reading:
 def _read(model: Any, tokenizer: PreTrainedTokenizerBase, text: str, padding: int) -> _Reading:
     device = next(model.parameters()).device
     ids = tokenizer(text, return_tensors="pt")["input_ids"].to(device)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None:
+        ids = ids[:, : positions - _PADDING]
     length = ids.shape[1]
     # On the right, where a causal model does not look.
     padded = torch.nn.functional.pad(ids, (0, padding))

@@ -91,13 +91,19 @@ def assemble(
     moment: Moment,
     model: Mapping[str, Any],
 ) -> Snapshot:
-    """Put the shares of all processes together, and measure them."""
+    """Put the shares of all processes together, and measure them.
+
+    Raises ``ValueError`` if the classifier does not judge each reply.
+    """
     of_prompt = {each.id: each for each in prompts}
     order = {name: number for number, name in enumerate(of_prompt)}
     replies = [reply for share in shares for reply in share.replies]
     replies.sort(key=lambda each: (order[each.prompt], each.sample))
     asked = [of_prompt[each.prompt] for each in replies]
     refusals = classify(asked, [each.text for each in replies])
+    if len(refusals) != len(replies):
+        found = f"{len(refusals)} answers for {len(replies)} replies"
+        raise ValueError(f"the classifier of refusals gave {found}; one for each is right")
     judged = tuple(
         replace(reply, refusal=refusal) for reply, refusal in zip(replies, refusals, strict=True)
     )

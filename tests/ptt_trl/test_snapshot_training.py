@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig
-from tiny_language_model import preference_dataset, supervised_dataset
+from tiny_language_model import build_tokenizer, preference_dataset, supervised_dataset
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
     PreTrainedTokenizerFast,
@@ -35,8 +37,11 @@ from trl import (
 from post_training_toolkit import DiagnosticsCallback, Generation, SnapshotSettings
 from post_training_toolkit.engine.insights_file import insight_line
 from post_training_toolkit.engine.replay import replay_run_directory
+from post_training_toolkit.ptt_trl.snapshots.answering import prompt_tokens
+from post_training_toolkit.ptt_trl.snapshots.prompt import Message, Prompt, PromptKind
 from post_training_toolkit.ptt_trl.snapshots.snapshot import Moment
 from post_training_toolkit.ptt_trl.snapshots.snapshot_file import read_snapshot, snapshot_paths
+from post_training_toolkit.ptt_trl.snapshots.taking import take_snapshot
 
 QUESTIONS = ("What is 2 plus 3?", "What is the opposite of hot?", "Hello!", "What comes after May?")
 Build = Callable[..., Trainer]
@@ -299,3 +304,52 @@ def test_a_resumed_run_measures_against_its_own_start_as_if_uninterrupted(
     assert last[0].measures == last[1].measures
     assert last[0].measures["policy_drift"] > 0
     assert last[0].replies == last[1].replies
+
+
+def test_a_model_of_few_positions_reads_what_fits(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer()
+    config = GPT2Config(vocab_size=len(tokenizer), n_positions=48, n_embd=16, n_layer=1, n_head=2)
+    model = GPT2LMHeadModel(config)
+    long = Prompt("long", PromptKind.OTHER, text="What is 2 plus 3? " * 50)
+    taken = take_snapshot(model, tokenizer, [long], Generation(max_new_tokens=8))
+    assert taken.replies[0].tokens > 0
+    assert taken.measures["perplexity"] > 1
+
+
+def test_a_chat_is_asked_by_the_template_and_a_text_as_it_is() -> None:
+    tokenizer = build_tokenizer()
+    hello = Prompt("chat", PromptKind.OTHER, messages=(Message("user", "Hello!"),))
+    plain = Prompt("text", PromptKind.OTHER, text="Hello!")
+    assert prompt_tokens(tokenizer, hello) == prompt_tokens(tokenizer, plain)
+    tokenizer.chat_template = (
+        "{% for message in messages %}Question: {{ message.content }}{% endfor %}"
+        "{% if add_generation_prompt %} Answer:{% endif %}"
+    )
+    decoded = tokenizer.decode(prompt_tokens(tokenizer, hello))
+    assert decoded == tokenizer.decode(tokenizer("Question: Hello! Answer:")["input_ids"])
+    assert prompt_tokens(tokenizer, plain) == tokenizer("Hello!")["input_ids"]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_reply_is_the_same_in_a_batch_and_alone_whatever_the_padding_side(
+    model: LlamaForCausalLM, side: str
+) -> None:
+    tokenizer = build_tokenizer()
+    tokenizer.padding_side = side
+    prompts = [
+        Prompt(str(number), PromptKind.OTHER, text=f"Question: {each} Answer:", sampled=True)
+        for number, each in enumerate(QUESTIONS)
+    ]
+    generation = Generation(max_new_tokens=12, samples=2)
+    together = take_snapshot(model, tokenizer, prompts, generation).replies
+    alone = [take_snapshot(model, tokenizer, [each], generation).replies for each in prompts]
+    assert together == tuple(reply for replies in alone for reply in replies)
+
+
+def test_a_classifier_that_judges_not_every_reply_is_told(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    asked = [Prompt("a", PromptKind.OTHER, text="Hello!")]
+    generation = Generation(max_new_tokens=2)
+    with pytest.raises(ValueError, match="gave 0 answers for 1 replies; one for each is right"):
+        take_snapshot(model, tokenizer, asked, generation, classify=lambda prompts, texts: [])
