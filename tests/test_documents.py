@@ -73,10 +73,10 @@ def test_python_examples_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.M
         exec(compile(block, "README.md", "exec"), names)
     tree = re.findall(r"^( {4})?[├└]── (\S+)", (ROOT / "README.md").read_text(), re.M)
     promised = {f"reports/{name}" if indented else name for indented, name in tree}
-    assert len(promised) == 10
+    assert len(promised) == 12
     left = {name for name in promised if (tmp_path / "my_run" / "ptt" / name).exists()}
-    # It did not die.
-    assert promised - left == {"postmortem.json"}
+    # It did not die, and took no snapshots.
+    assert promised - left == {"postmortem.json", "snapshots/", "diffs/"}
 
 
 def test_shell_examples_name_real_targets_and_commands(
@@ -96,7 +96,7 @@ def test_shell_examples_name_real_targets_and_commands(
     for program, *arguments in commands:
         if program == "make":
             assert f"\n{arguments[0]}:" in makefile
-        elif arguments[0] in ("replay", "backtest", "postmortem", "report"):
+        elif arguments[0] in ("replay", "backtest", "postmortem", "report", "diff", "compare"):
             # The runs that these read are made by their own tests; the words are checked here.
             words = {each for each in arguments if each.startswith("--")}
             command = {"ptt": ptt_main, "ptt-rules": main}[program]
