@@ -23,8 +23,6 @@ from post_training_toolkit.ptt_trl.session import RunSession
 from post_training_toolkit.ptt_trl.session_opening import SessionOptions, open_session
 from post_training_toolkit.ptt_trl.snapshots.recorder import SnapshotPlan, SnapshotRecorder
 from post_training_toolkit.ptt_trl.snapshots.settings import SnapshotSettings, snapshot_settings
-from post_training_toolkit.ptt_trl.snapshots.snapshot import Moment
-from post_training_toolkit.ptt_trl.snapshots.taking import why_no_snapshot
 from post_training_toolkit.ptt_trl.stop import (
     StopDecision,
     StopOn,
@@ -211,8 +209,8 @@ class DiagnosticsCallback(TrainerCallback):
                 self._take_readings(state, readings)
                 self._end_pause()
         self._exchange.note_log(logs_now)
-        if self._recorder is not None and self._recorder.is_due(state.global_step, state.max_steps):
-            self._take_snapshot(state, Moment.DURING, kwargs)
+        if self._recorder is not None and self._recorder.step_ends(state, kwargs):
+            self._end_pause()
             # A rule that reads it may ask for a stop.
             self._exchange.note_log(True)
             if args.world_size == 1:
@@ -285,47 +283,28 @@ class DiagnosticsCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Write the final metadata and the report."""
-        if self._recorder is not None and self._recorder.is_due_at_end(state.global_step):
-            self._take_snapshot(state, Moment.END, kwargs)
+        if self._recorder is not None:
+            self._recorder.end(state, kwargs)
         if self._session is not None:
             self._containment.run("end", self._session.end, state.global_step)
         self._stop_listening()
 
     def _begin_snapshots(self, state: TrainerState, given: dict[str, Any]) -> None:
-        plan, model = self._options.snapshots, given.get("model")
         self._recorder = None
-        if plan is None or model is None:
+        if self._options.snapshots is None or given.get("model") is None:
             return
-        reason = why_no_snapshot(model, given.get("processing_class"))
-        if reason is None:
-            self._recorder = SnapshotRecorder(plan, self._containment)
-            if self._recorder.begin(state.global_step, state.max_steps):
-                self._take_snapshot(state, Moment.START, given)
-        elif self._session is not None:
-            self._session.note(f"no snapshots are taken: {reason}")
-
-    def _take_snapshot(self, state: TrainerState, moment: Moment, given: dict[str, Any]) -> None:
-        """Take a snapshot; outside containment: a rank that stays away would block the others."""
-        if self._recorder is None:
-            return
-        model = given["model"]
-        taken = self._recorder.take(
-            state.global_step,
-            moment,
-            model,
-            given.get("processing_class"),
+        session = self._session
+        recorder = SnapshotRecorder(
+            self._options.snapshots,
+            self._containment,
+            session.take_snapshot if session is not None else None,
             lambda _: self._beat(state),
         )
-        if self._session is not None:
-            self._containment.run(
-                "snapshot",
-                self._session.take_snapshot,
-                state.global_step,
-                state.epoch,
-                taken,
-                model,
-            )
-        self._end_pause()
+        reason = recorder.begin(state, given)
+        if reason is None:
+            self._recorder = recorder
+        elif session is not None:
+            session.note(f"no snapshots are taken: {reason}")
 
     def _guard(self) -> None:
         trainer = calling_trainer()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from transformers import TrainerState
 
 from post_training_toolkit.engine.containment import Containment
 from post_training_toolkit.ptt_trl.ranks import gather_objects, is_distributed
@@ -13,7 +15,7 @@ from post_training_toolkit.ptt_trl.snapshots.as_found import is_sharded
 from post_training_toolkit.ptt_trl.snapshots.prompt import Prompt
 from post_training_toolkit.ptt_trl.snapshots.settings import SnapshotSettings
 from post_training_toolkit.ptt_trl.snapshots.snapshot import Moment
-from post_training_toolkit.ptt_trl.snapshots.taking import Share, take_share
+from post_training_toolkit.ptt_trl.snapshots.taking import Share, take_share, why_no_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +35,57 @@ class SharesTaken:
 
 
 class SnapshotRecorder:
-    """Knows when a snapshot is due, and takes it; all ranks must ask it the same things.
+    """Knows when a snapshot of a training is due, and takes it; all ranks must make each call.
 
-    A rank that fails ends the snapshots of the run: what could not be done once, such as for want
-    of memory, had better not be tried again in somebody's training.
+    ``keep`` is what rank 0 does with a snapshot, None elsewhere; ``beat`` is called as prompts are
+    answered. A rank that fails ends the snapshots of the run: what could not be done once, such as
+    for want of memory, had better not be tried again in somebody's training.
     """
 
-    def __init__(self, plan: SnapshotPlan, containment: Containment) -> None:
+    def __init__(
+        self,
+        plan: SnapshotPlan,
+        containment: Containment,
+        keep: Callable[[int, float | None, SharesTaken, torch.nn.Module], object] | None,
+        beat: Callable[[int], object],
+    ) -> None:
         self._plan = plan
         self._containment = containment
+        self._keep = keep
+        self._beat = beat
         self._steps_between = 0
         self._taken_at: int | None = None
         self._failed = False
 
-    def begin(self, step: int, max_steps: int) -> bool:
-        """Take in that a training begins; return whether a snapshot of its start is due."""
-        self._steps_between = self._plan.settings.steps_between(max_steps)
-        return step == 0
+    def begin(self, state: TrainerState, given: Mapping[str, Any]) -> str | None:
+        """Take the snapshot of a fresh start; return why this model can have none, if so.
 
-    def is_due(self, step: int, max_steps: int) -> bool:
-        """Return whether a snapshot is due behind this step; the last has one of its own."""
-        return not self._failed and step % self._steps_between == 0 and step < max_steps
+        ``given`` is what a trainer gives its callbacks.
+        """
+        reason = why_no_snapshot(given["model"], given.get("processing_class"))
+        if reason is None:
+            self._steps_between = self._plan.settings.steps_between(state.max_steps)
+            if state.global_step == 0:
+                self._take(state, Moment.START, given)
+        return reason
 
-    def is_due_at_end(self, step: int) -> bool:
-        """Return whether the end of a training needs a snapshot, as it has none yet."""
-        return not self._failed and step != self._taken_at
+    def step_ends(self, state: TrainerState, given: Mapping[str, Any]) -> bool:
+        """Take a snapshot if one is due behind this step; return whether it was."""
+        step = state.global_step
+        # The last step has that of the end.
+        due = not self._failed and step % self._steps_between == 0 and step < state.max_steps
+        if due:
+            self._take(state, Moment.DURING, given)
+        return due
 
-    def take(
-        self,
-        step: int,
-        moment: Moment,
-        model: torch.nn.Module,
-        processing_class: object,
-        beat: Callable[[int], object],
-    ) -> SharesTaken:
-        """Take a snapshot together with all other ranks; every rank must make this call."""
-        self._taken_at = step
+    def end(self, state: TrainerState, given: Mapping[str, Any]) -> None:
+        """Take the snapshot of the end, unless there is one of this step."""
+        if not self._failed and state.global_step != self._taken_at:
+            self._take(state, Moment.END, given)
+
+    def _take(self, state: TrainerState, moment: Moment, given: Mapping[str, Any]) -> None:
+        model = given["model"]
+        self._taken_at = state.global_step
         # Ranks that hold parts of one model only compute together, all of them the same.
         together = is_distributed() and is_sharded(model)
         rank = torch.distributed.get_rank() if is_distributed() and not together else 0
@@ -77,12 +94,17 @@ class SnapshotRecorder:
             "snapshot",
             take_share,
             model,
-            processing_class,
+            given.get("processing_class"),
             self._plan.prompts[rank::ranks],
             self._plan.settings.generation,
             is_start=moment is Moment.START,
-            advance=beat,
+            advance=self._beat,
         )
+        # Outside containment: a rank that stays away would block the others.
         shares = gather_objects(own) if is_distributed() else [own]
         self._failed = None in shares
-        return SharesTaken(moment, tuple(shares[:ranks]))
+        taken = SharesTaken(moment, tuple(shares[:ranks]))
+        if self._keep is not None:
+            self._containment.run(
+                "snapshot", self._keep, state.global_step, state.epoch, taken, model
+            )
