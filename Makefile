@@ -26,7 +26,7 @@ test-ppo: $(PPO_INSTALLED)  ## The tests of PPO, with TRL 1.12.0 in .venv-ppo
 	$(PPO_VENV)/bin/pytest tests/trainers/test_trainer_matrix.py
 
 test-slow: $(INSTALLED) browser  ## The same checks with full counts: 20,000 hostile files, 10,000 streams, 200 kills (an hour)
-	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 PTT_KILLS=200 PTT_SLOW=1 $(BIN)/pytest tests/rules tests/engine tests/crashes
+	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 PTT_KILLS=200 PTT_SLOW=1 $(BIN)/pytest tests/rules tests/engine tests/crashes tests/behaviour
 
 # The tests of the report as a page need it, and are skipped without it.
 browser:  ## Install Chromium for the tests of the report (Debian and its like, as root)

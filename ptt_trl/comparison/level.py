@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from post_training_toolkit.ptt_trl.report.series import Numbers, Series
-from post_training_toolkit.ptt_trl.snapshots.archive import METRIC_PREFIX
+from post_training_toolkit.ptt_trl.snapshots.snapshot_file import METRIC_PREFIX
 from post_training_toolkit.rules.condition import Window
 from post_training_toolkit.rules.profile import EVAL_PREFIX
 

@@ -21,7 +21,7 @@ from post_training_toolkit.ptt_trl.report.run_facts import (
 )
 from post_training_toolkit.ptt_trl.report.run_record import RunRecord
 from post_training_toolkit.ptt_trl.report.series import Series
-from post_training_toolkit.ptt_trl.snapshots.archive import METRIC_PREFIX
+from post_training_toolkit.ptt_trl.snapshots.snapshot_file import METRIC_PREFIX
 from post_training_toolkit.ptt_trl.stop import StopOutcome
 from post_training_toolkit.rules.catalogue import toolkit_metrics
 from post_training_toolkit.rules.profile import load_profile

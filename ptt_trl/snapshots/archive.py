@@ -20,6 +20,7 @@ from post_training_toolkit.ptt_trl.snapshots.hidden_states import (
 from post_training_toolkit.ptt_trl.snapshots.recorder import SharesTaken, SnapshotPlan
 from post_training_toolkit.ptt_trl.snapshots.snapshot import Snapshot
 from post_training_toolkit.ptt_trl.snapshots.snapshot_file import (
+    METRIC_PREFIX,
     SNAPSHOTS,
     read_snapshot,
     snapshot_path,
@@ -29,7 +30,6 @@ from post_training_toolkit.ptt_trl.snapshots.snapshot_file import (
 )
 from post_training_toolkit.ptt_trl.snapshots.taking import Share, assemble
 
-METRIC_PREFIX = "snapshot/"
 START_TO_LATEST = "start-to-latest"
 # Hidden states at the start, for a run that is taken up again.
 _PROBE_START = "start_states.npz"

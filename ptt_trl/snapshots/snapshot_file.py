@@ -21,6 +21,8 @@ from post_training_toolkit.ptt_trl.snapshots.snapshot import (
 from post_training_toolkit.schemas import load_schema
 
 SNAPSHOTS = "snapshots"
+# What measures have before their names as metrics of a run.
+METRIC_PREFIX = "snapshot/"
 _VERSION = 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ BEHAVIOUR = {
 }
 
 RunKind = Callable[..., Path]
+
+slow = pytest.mark.skipif("PTT_SLOW" not in os.environ, reason="only with PTT_SLOW")
 
 
 @pytest.fixture(scope="module", name="run")
@@ -81,6 +84,7 @@ def test_teaching_to_refuse_everything_is_told_and_shown(run: RunKind) -> None:
     assert page.count('<span class="badge">now refused</span>') == 27
 
 
+@slow
 def test_unlearning_refusals_is_told_and_shown(run: RunKind) -> None:
     folder = run("sft-complies", learning_rate=1e-3)
     assert _fired(folder) == {"refusal_shift": None}
@@ -109,7 +113,9 @@ def test_completions_rewarded_for_repetition_are_told_from_the_file_that_grpo_wr
     assert repetition[0] < 0.1 < 0.5 < repetition[-1]
 
 
-@pytest.mark.parametrize("kind", ["sft", "dpo", "kto", "grpo"])
+@pytest.mark.parametrize(
+    "kind", ["sft", "dpo", pytest.param("kto", marks=slow), pytest.param("grpo", marks=slow)]
+)
 def test_healthy_runs_are_silent(run: RunKind, kind: str) -> None:
     folder = run(f"{kind}-healthy", learning_rate=2e-4)
     assert _fired(folder) == {}
