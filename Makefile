@@ -26,7 +26,7 @@ test-ppo: $(PPO_INSTALLED)  ## The tests of PPO, with TRL 1.12.0 in .venv-ppo
 	$(PPO_VENV)/bin/pytest tests/trainers/test_trainer_matrix.py
 
 test-slow: $(INSTALLED) browser  ## The same checks with full counts: 20,000 hostile files, 10,000 streams, 200 kills (an hour)
-	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 PTT_KILLS=200 PTT_SLOW=1 $(BIN)/pytest tests/rules tests/engine tests/crashes tests/behaviour
+	PTT_FUZZ_FILES=20000 PTT_STREAMS=10000 PTT_KILLS=200 PTT_SLOW=1 $(BIN)/pytest tests/rules tests/engine tests/crashes tests/behaviour tests/agents
 
 # The tests of the report as a page need it, and are skipped without it.
 browser:  ## Install Chromium for the tests of the report (Debian and its like, as root)
@@ -38,6 +38,7 @@ bench: $(INSTALLED)  ## What engine and callback cost, as ratios; fails when a t
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/callback.py
 	$(BIN)/python benchmarks/snapshots.py
+	$(BIN)/python benchmarks/agents.py
 
 mutation: $(INSTALLED)  ## Whether the rule tests notice every part of every shipped rule
 	$(BIN)/python benchmarks/mutation_score.py
@@ -83,7 +84,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[trl,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[agents,inspect,ray,trl,dev]"
 	@touch $@
 
 ppo-environment: $(PPO_INSTALLED)  ## Create .venv-ppo with TRL 1.12.0, the last release with PPOTrainer

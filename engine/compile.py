@@ -21,6 +21,7 @@ from post_training_toolkit.engine.detector import Detector
 from post_training_toolkit.engine.history import History
 from post_training_toolkit.engine.learning_rate import LearningRateTracker
 from post_training_toolkit.engine.level import Level
+from post_training_toolkit.engine.own_row_check import OwnRowCheck
 from post_training_toolkit.engine.relative_check import RelativeCheck
 from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.engine.shared_statistics import SharedStatistics
@@ -28,6 +29,7 @@ from post_training_toolkit.engine.signal_check import SignalCheck
 from post_training_toolkit.engine.statistics.running_best import RunningBest
 from post_training_toolkit.engine.value_check import ExactStatistic, ValueCheck
 from post_training_toolkit.rules.advice import render_advice
+from post_training_toolkit.rules.catalogue import AGENTS
 from post_training_toolkit.rules.condition import (
     SIGNALS,
     AllOf,
@@ -130,7 +132,9 @@ class Compiler:
         self.history.keep(looks_back)
         statistic = self.statistics.statistic(metric, choice, self._values)
         if threshold.reference is None:
-            return ValueCheck(metric, label, limits, window, statistic, self.history, looks_back)
+            alone = self.run.trainer == AGENTS and choice.name == "last"
+            kind = OwnRowCheck if alone else ValueCheck
+            return kind(metric, label, limits, window, statistic, self.history, looks_back)
         at_least = threshold.reference_at_least
         return RelativeCheck(
             metric,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from post_training_toolkit.engine.age_check import AgeCheck
 from post_training_toolkit.engine.alert import Alert, AlertState, Transition
@@ -25,6 +26,16 @@ from post_training_toolkit.engine.learning_rate import LearningRateTracker
 from post_training_toolkit.engine.level import Level
 from post_training_toolkit.engine.signal_check import SignalCheck
 from post_training_toolkit.rules.model import Rule
+from post_training_toolkit.rules.severity import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What holds at one step: the metric that it is about, how bad it is, and the message."""
+
+    metric: str
+    severity: Severity
+    message: str
 
 
 class Detector:
@@ -103,6 +114,16 @@ class Detector:
                 return self._closed(step, resolved=True)
             case Transition.NONE:
                 return self._escalated(step) if urgent else None
+
+    def holds_at(self, step: int) -> bool:
+        """Whether an insight is open and the condition held at this, the newest step."""
+        alert = self._alert
+        return alert.state is AlertState.FIRING and alert.last_step == step
+
+    def tell(self, step: int) -> Telling:
+        """Say in words what holds at this, the newest step."""
+        primary = next(holding_checks(self.condition), self._primary)
+        return Telling(primary.metric, self._severity, self._message(step, primary))
 
     @property
     def observations(self) -> int:

@@ -112,6 +112,15 @@ class Engine:
         self._post_mortem.death = death
         return self.observe(step, _DIED)
 
+    def holding(self, step: int) -> list[Detector]:
+        """Return the detectors with an open insight whose condition held at this, the newest step.
+
+        Rows that have nothing to do with each other, such as episodes of agents, are told one by
+        one by this; events tell only where a stretch of them begins and ends.
+        """
+        active = self._detectors.active
+        return [each for each in active if not each.is_quiet and each.holds_at(step)]
+
     @property
     def rules_judged(self) -> int:
         """How many rules have given at least one answer."""

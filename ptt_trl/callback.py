@@ -34,7 +34,7 @@ from post_training_toolkit.ptt_trl.trainer_detection import detect_trainer
 from post_training_toolkit.ptt_trl.training_parts import calling_trainer, find_parts
 from post_training_toolkit.ptt_trl.webhook import check_address
 from post_training_toolkit.rules.profile import load_profile
-from post_training_toolkit.rules.sources import expand_path, read_file, shipped_beside
+from post_training_toolkit.rules.sources import default_beside, expand_path, read_file
 
 PathLike = str | Path
 
@@ -91,7 +91,7 @@ class DiagnosticsCallback(TrainerCallback):
     ) -> None:
         paths = [rules] if isinstance(rules, str | Path) else rules
         own = [read_file(file) for path in paths for file in expand_path(Path(path))]
-        bundle = load_checked_bundle([*shipped_beside(own), *own])
+        bundle = load_checked_bundle([*default_beside(own), *own])
         self._stop_policy = parse_stop_on(stop_on, [rule.id for rule in bundle.rules])
         if webhook is not None:
             check_address(webhook)

@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
-from post_training_toolkit.rules.profile import EVAL_PREFIX, load_profile
+from post_training_toolkit.rules.profile import EVAL_PREFIX, config_classes, load_profile
 
 # The newest first: what a trainer logs is looked up in the newest release that has it.
 _RELEASES = ("trl-1.16.0", "trl-1.12.0")
 # What is logged beside the trainer, whichever it is.
 _TOOLKIT = "toolkit"
+# Traces of agents are judged by rules as runs of a trainer are; each episode is a row.
+AGENTS = "agents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,26 @@ def catalogued_trainers() -> frozenset[str]:
     return frozenset(trainer for release in _RELEASES for trainer in _load(release)["trainers"])
 
 
+def rule_subjects() -> tuple[str, ...]:
+    """Return all that a rule can be for: the trainers, and ``agents`` for traces of agents.
+
+    >>> "agents" in rule_subjects(), "dpo" in rule_subjects()
+    (True, True)
+    """
+    return tuple(sorted({*config_classes().values(), AGENTS}))
+
+
 @cache
 def catalogue(trainer: str) -> Mapping[str, MetricEntry]:
-    """Return the keys that a trainer logs, without the eval_ twins.
+    """Return the keys that a trainer logs, without the eval_ twins, or the measures of agents.
 
     A ``*`` in a key stands for a part of the name. Raises ``KeyError`` for an unknown trainer.
 
     >>> catalogue("dpo")["rewards/margins"].unit
     'beta * nats per sequence'
     """
+    if trainer == AGENTS:
+        return {key: MetricEntry(**entry) for key, entry in _load(AGENTS)["measures"].items()}
     for release in _RELEASES:
         data = _load(release)
         if trainer in data["trainers"]:

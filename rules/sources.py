@@ -14,6 +14,7 @@ from post_training_toolkit.rules.model import Source
 
 PACK_PREFIX = "pack:"
 DEFAULT_PACK = "pack:default"
+_AGENTS_PACK = "agents"
 _PROJECT_MARKS = (".git", "pyproject.toml")
 # Longer entries are cut in messages.
 _SHOWN_LENGTH = 100
@@ -39,18 +40,35 @@ def read_pack(name: str) -> Source:
     return Source(f"{PACK_PREFIX}{name}", resource.read_bytes())
 
 
-def default_sources() -> tuple[Source, ...]:
-    """Read what ``pack:default`` stands for: every pack, since rules choose their own trainers."""
+def shipped_sources() -> tuple[Source, ...]:
+    """Read every pack."""
     return tuple(read_pack(name) for name in pack_names())
 
 
+def default_sources() -> tuple[Source, ...]:
+    """Read what ``pack:default`` stands for: every pack for trainings, of any trainer.
+
+    Rules choose their own trainers; those for agents have nothing to say of a training.
+    """
+    return tuple(read_pack(name) for name in pack_names() if name != _AGENTS_PACK)
+
+
+def default_beside(own: Iterable[Source]) -> list[Source]:
+    """Read the packs for trainings, but for those that are among a user's own files."""
+    return _beside(default_sources(), own)
+
+
 def shipped_beside(own: Iterable[Source]) -> list[Source]:
-    """Read the shipped packs, but for those that are among a user's own files.
+    """Read every pack, but for those that are among a user's own files.
 
     That is so where somebody checks the packs themselves by their path.
     """
+    return _beside(shipped_sources(), own)
+
+
+def _beside(shipped: Iterable[Source], own: Iterable[Source]) -> list[Source]:
     known = {identity(source) for source in own}
-    return [source for source in default_sources() if identity(source) not in known]
+    return [source for source in shipped if identity(source) not in known]
 
 
 def identity(source: Source) -> str:

@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 SCHEMA_NAMES = (
+    "agent_analysis",
+    "agent_trace",
     "insights_line",
     "metrics_line",
     "postmortem",

@@ -6,6 +6,7 @@ import copy
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,14 +14,15 @@ from click.testing import CliRunner
 from tiny_language_model import build_model, build_tokenizer, preference_dataset
 from trl import DPOConfig
 
+from post_training_toolkit.agents.cli.main import main as ptt_agents_main
 from post_training_toolkit.engine.cli.main import main
 from post_training_toolkit.engine.rule_tests import load_rule_tests, run_rule_test
 from post_training_toolkit.ptt_trl.cli.main import main as ptt_main
 from post_training_toolkit.rules.bundle import load_bundle
-from post_training_toolkit.rules.sources import default_sources, read_file
+from post_training_toolkit.rules.sources import read_file, shipped_sources
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/rules.md", "docs/ci.md", "docs/early_stopping.md")
+PAGES = ("README.md", "docs/rules.md", "docs/ci.md", "docs/early_stopping.md", "docs/agents.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -42,16 +44,37 @@ def test_yaml_examples_are_valid_rules_or_passing_tests(body: str, tmp_path: Pat
     path = tmp_path / "example.yaml"
     path.write_text(body)
     if "\ntests:" in body:
-        rules = load_bundle(default_sources()).rules
+        rules = load_bundle(shipped_sources()).rules
         assert [run_rule_test(test, rules).passed for test in load_rule_tests(path)] == [True, True]
     else:
-        assert load_bundle([*default_sources(), read_file(path)])
+        assert load_bundle([*shipped_sources(), read_file(path)])
+
+
+def _write_agent_runs(folder: Path) -> None:
+    """Write the trace of the documents, as often as makes a pair."""
+    trace = _blocks("docs/agents.md", "jsonl")[0]
+    other = trace.replace("ep_001", "ep_002").replace("true", "false").replace("search...", "see")
+    (folder / "agent_runs.jsonl").write_text(trace + other)
+
+
+def test_python_examples_of_the_agents_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write_agent_runs(tmp_path)
+    names: dict[str, Any] = {}
+    for page in ("docs/agents.md", "docs/training_data.md"):
+        for block in _blocks(page, "python"):
+            exec(compile(block, page, "exec"), names)
+    # The example of the writer has added a second success.
+    assert len(names["dataset"]) == 2
 
 
 def test_python_examples_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_rules.yaml").write_text(_blocks("README.md", "yaml")[0])
+    _write_agent_runs(tmp_path)
     tokenizer = build_tokenizer()
     model = build_model(tokenizer, seed=0)
     # What a reader brings; a model without a name needs its reference given.
@@ -84,6 +107,7 @@ def test_shell_examples_name_real_targets_and_commands(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_rules.yaml").write_text(_blocks("README.md", "yaml")[0])
+    _write_agent_runs(tmp_path)
     makefile = (ROOT / "Makefile").read_text()
     commands = [
         shlex.split(line, comments=True)
@@ -96,6 +120,9 @@ def test_shell_examples_name_real_targets_and_commands(
     for program, *arguments in commands:
         if program == "make":
             assert f"\n{arguments[0]}:" in makefile
+        elif program == "ptt-agents":
+            done = CliRunner().invoke(ptt_agents_main, arguments)
+            assert done.exit_code == 0, (arguments, done.output)
         elif arguments[0] in ("replay", "backtest", "postmortem", "report", "diff", "compare"):
             # The runs that these read are made by their own tests; the words are checked here.
             words = {each for each in arguments if each.startswith("--")}
@@ -110,8 +137,10 @@ def test_shell_examples_name_real_targets_and_commands(
 def test_the_readme_tells_the_severity_of_the_rules_it_names_and_how_many_there_are() -> None:
     readme = (ROOT / "README.md").read_text()
     table = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| ([\w ]+) \|", readme, re.M)
-    rules = {rule.id: rule for rule in load_bundle(default_sources()).rules}
-    assert f"\n{len(rules)} rules for ten trainers" in readme
+    rules = {rule.id: rule for rule in load_bundle(shipped_sources()).rules}
+    for_agents = sum(rule.gate.trainers == {"agents"} for rule in rules.values())
+    of_trainings = len(rules) - for_agents
+    assert f"\n{of_trainings} rules for ten trainers and {for_agents} for agents" in readme
     assert len(table) >= 10
     for identifier, trainers, told in table:
         rule = rules[identifier]

@@ -112,6 +112,7 @@ def _report(folder: Path, bundle: RuleBundle, jobs: int, *, suggest: bool) -> Ba
     from post_training_toolkit.engine.backtest_report import backtest_report
     from post_training_toolkit.engine.backtest_score import ScoredRun
     from post_training_toolkit.engine.labelled_run import LABELS, find_labelled_runs
+    from post_training_toolkit.rules.catalogue import AGENTS
 
     folders = find_labelled_runs(folder)
     if not folders:
@@ -119,8 +120,10 @@ def _report(folder: Path, bundle: RuleBundle, jobs: int, *, suggest: bool) -> Ba
     results = list(
         with_progress(score_folders(folders, bundle.sources, jobs), len(folders), "scoring")
     )
+    # Labelled runs are trainings; rules for agents have nothing to say there.
+    rules = tuple(rule for rule in bundle.rules if rule.gate.trainers != {AGENTS})
     if not suggest:
-        return backtest_report(results, bundle.rules)
+        return backtest_report(results, rules)
     healthy = [
         each
         for each, result in zip(folders, results, strict=True)
@@ -128,9 +131,9 @@ def _report(folder: Path, bundle: RuleBundle, jobs: int, *, suggest: bool) -> Ba
     ]
     positions = backtest_suggestion.quiet_positions_of(healthy, bundle.sources, jobs)
     suggestions = backtest_suggestion.suggestions(
-        bundle.rules, with_progress(positions, len(healthy), "searching")
+        rules, with_progress(positions, len(healthy), "searching")
     )
-    return backtest_report(results, bundle.rules, suggestions)
+    return backtest_report(results, rules, suggestions)
 
 
 def _print(output: str, report: BacktestReport) -> None:

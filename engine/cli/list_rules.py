@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from post_training_toolkit.engine.cli.rule_files import load_rules
+from post_training_toolkit.rules.catalogue import AGENTS, rule_subjects
 from post_training_toolkit.rules.model import Rule
-from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.rules.suggestion import did_you_mean
 
@@ -22,7 +22,7 @@ _HEADER = ("id", "severity", "trainers", "status", "title")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option(
     "--trainer",
-    type=click.Choice(sorted(config_classes().values())),
+    type=click.Choice(rule_subjects()),
     help="Only rules that apply to this trainer, those for all trainers included.",
 )
 @click.option(
@@ -58,7 +58,7 @@ def list_rules(
     shown = [
         rule
         for rule in rules
-        if (trainer is None or not rule.gate.trainers or trainer in rule.gate.trainers)
+        if (trainer is None or _is_for(rule, trainer))
         and (severity is None or rule.highest_severity.rank >= Severity(severity).rank)
         and (tag is None or tag in rule.tags)
         and (detects is None or detects in rule.detects)
@@ -78,6 +78,11 @@ def _check_word(
         raise click.BadParameter(
             f"no rule has {word!r}{did_you_mean(word, known)}", param_hint=option
         )
+
+
+def _is_for(rule: Rule, trainer: str) -> bool:
+    # What every trainer logs no episode of an agent has.
+    return trainer in rule.gate.trainers or (not rule.gate.trainers and trainer != AGENTS)
 
 
 def _row(rule: Rule) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ from post_training_toolkit.engine.cli.rule_files import read_rule_files
 from post_training_toolkit.engine.cli.validation import validate_files
 from post_training_toolkit.engine.new_rule import NewRule
 from post_training_toolkit.rules.bundle import load_bundle
+from post_training_toolkit.rules.catalogue import rule_subjects
 from post_training_toolkit.rules.model import Source
 from post_training_toolkit.rules.problem import InvalidRulesError
-from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.relations import current_ids
-from post_training_toolkit.rules.sources import default_sources
+from post_training_toolkit.rules.sources import shipped_sources
 from post_training_toolkit.schemas import load_schema
 
 # Beside the new file, so that its first line finds the schemas wherever the project is checked out.
@@ -31,7 +31,7 @@ _SCHEMAS = ("rules", "rule_tests")
 @click.option("--metric", default="loss", show_default=True, help="What the rule watches.")
 @click.option(
     "--trainer",
-    type=click.Choice(sorted(config_classes().values())),
+    type=click.Choice(rule_subjects()),
     help="The trainer that the rule is for; every one when left out.",
 )
 @click.option(
@@ -89,7 +89,7 @@ def _check_identifier(identifier: str) -> None:
             "an id begins with a lower-case letter and goes on with these, digits and underscores"
         )
         raise click.BadParameter(f"{identifier!r}: {message}{hint}", param_hint="ID")
-    taken = current_ids(load_bundle(default_sources()).rules)
+    taken = current_ids(load_bundle(shipped_sources()).rules)
     if identifier in taken:
         message = f"a shipped rule has the id {identifier!r}; see ptt-rules explain {identifier}"
         raise click.BadParameter(message, param_hint="ID")

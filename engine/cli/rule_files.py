@@ -15,10 +15,10 @@ from post_training_toolkit.rules.document import read_document
 from post_training_toolkit.rules.model import Rule, RuleBundle, Source
 from post_training_toolkit.rules.problem import InvalidRulesError
 from post_training_toolkit.rules.sources import (
-    default_sources,
     expand_path,
     read_file,
     shipped_beside,
+    shipped_sources,
 )
 
 
@@ -42,7 +42,7 @@ def read_rule_files(paths: Sequence[Path]) -> RuleFiles:
 
     Raises ``click.UsageError`` for what cannot be read.
     """
-    sources = list(default_sources()) if not paths else _read(paths)
+    sources = list(shipped_sources()) if not paths else _read(paths)
     tests = tuple(source for source in sources if _holds_tests(source))
     return RuleFiles(tuple(source for source in sources if source not in tests), tests)
 

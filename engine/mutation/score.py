@@ -16,7 +16,7 @@ from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.document import read_document
 from post_training_toolkit.rules.model import Rule, Source
 from post_training_toolkit.rules.problem import InvalidRulesError
-from post_training_toolkit.rules.sources import default_sources
+from post_training_toolkit.rules.sources import shipped_sources
 
 _RELATIONS = ("inhibits", "caused_by")
 
@@ -53,7 +53,7 @@ def shipped_verdicts() -> Iterator[Verdict]:
     rules, tests = group
     entries = [
         entry
-        for source in default_sources()
+        for source in shipped_sources()
         for entry in read_document(source.name, source.text).data["rules"]
     ]
     mutants = (mutant for entry in entries for mutant in mutants_of(entry))

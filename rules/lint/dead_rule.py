@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from post_training_toolkit.rules.catalogue import catalogued_trainers, known_metrics
+from post_training_toolkit.rules.catalogue import known_metrics, rule_subjects
 from post_training_toolkit.rules.condition import MetricCondition, ReferenceStatistic
 from post_training_toolkit.rules.document import Path
 from post_training_toolkit.rules.lint.finding import Finding, placed_conditions
@@ -20,7 +20,7 @@ def check_dead_rule(rule: Rule, _: Neighbours) -> Iterator[Finding]:
     A condition on it is never judged. A metric that users log themselves is known to them alone, so
     this is a finding and no error.
     """
-    trainers = rule.gate.trainers or catalogued_trainers()
+    trainers = rule.gate.trainers or rule_subjects()
     known = frozenset[str]().union(*(known_metrics(trainer) for trainer in trainers))
     told = set()
     for path, condition in placed_conditions(rule):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from post_training_toolkit.engine.cli.main import main
 from post_training_toolkit.engine.run_files import METADATA_START
 from post_training_toolkit.rules.bundle import load_bundle
-from post_training_toolkit.rules.sources import default_sources
+from post_training_toolkit.rules.sources import shipped_sources
 
 OVERRIDE = """\
 version: 1
@@ -55,7 +55,7 @@ def test_the_packs_can_be_checked_by_their_path() -> None:
     folder = Path(__file__).parent.parent.parent / "rules" / "packs"
     result = CliRunner().invoke(main, ["validate", "--strict", str(folder)])
     assert (result.exit_code, result.stdout) == (0, "")
-    shipped = load_bundle(default_sources())
+    shipped = load_bundle(shipped_sources())
     expected = f"{len(shipped.rules)} rules in {len(shipped.sources)} files valid, 0 findings\n"
     assert result.stderr == expected
 

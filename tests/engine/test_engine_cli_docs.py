@@ -13,11 +13,11 @@ from post_training_toolkit.engine.language_page import language_page
 from post_training_toolkit.engine.statistics.registry import STATISTICS, StatisticDescription
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.lint import CODES
-from post_training_toolkit.rules.sources import default_sources
+from post_training_toolkit.rules.sources import shipped_sources
 from post_training_toolkit.schemas import load_schema
 
 ROOT = Path(__file__).parent.parent.parent
-RULES = load_bundle(default_sources()).rules
+RULES = load_bundle(shipped_sources()).rules
 OWN = """\
 version: 1
 rules:

@@ -14,9 +14,9 @@ from post_training_toolkit.rules import figures
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.condition import metric_conditions
 from post_training_toolkit.rules.model import Rule, Source
-from post_training_toolkit.rules.sources import default_sources
+from post_training_toolkit.rules.sources import shipped_sources
 
-RULES = load_bundle(default_sources()).rules
+RULES = load_bundle(shipped_sources()).rules
 
 OWN = """\
 version: 1
@@ -214,7 +214,7 @@ Measured
 def _rule(part: str) -> Rule:
     text = OWN[: OWN.index("    trainers")] + textwrap.indent(part, "    ") + "\n"
     text += OWN[OWN.index("    for: 3") :].replace("    escalation:", "    # escalation:")
-    bundle = load_bundle([*default_sources(), Source("my.yaml", text.encode())])
+    bundle = load_bundle([*shipped_sources(), Source("my.yaml", text.encode())])
     return next(rule for rule in bundle.rules if rule.id == "mine")
 
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from post_training_toolkit.engine.cli.main import main
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.severity import Severity
-from post_training_toolkit.rules.sources import default_sources
+from post_training_toolkit.rules.sources import shipped_sources
 
-RULES = load_bundle(default_sources()).rules
+RULES = load_bundle(shipped_sources()).rules
 
 OWN = """\
 version: 1
@@ -139,3 +139,10 @@ def test_an_invalid_file_ends_with_its_mistakes(tmp_path: Path) -> None:
     done = _list(str(path))
     assert (done.exit_code, done.stdout) == (3, "")
     assert f"{path}:21:15: rule 'a_longer_name': 'severity' cannot be 'lo'" in done.stderr
+
+
+def test_rules_for_agents_are_listed_without_those_for_every_trainer() -> None:
+    listed = CliRunner().invoke(main, ["list", "--trainer", "agents", "--format", "json"]).stdout
+    trainers = [rule["trainers"] for rule in json.loads(listed)]
+    assert trainers
+    assert all(each == ["agents"] for each in trainers)

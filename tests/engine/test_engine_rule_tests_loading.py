@@ -14,9 +14,9 @@ from post_training_toolkit.engine.rule_tests import (
     load_rule_tests,
     run_rule_test,
 )
+from post_training_toolkit.rules.catalogue import rule_subjects
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.problem import InvalidRulesError
-from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.schemas import load_schema
 
 LoadRules = Callable[..., tuple[Rule, ...]]
@@ -165,7 +165,7 @@ def test_the_values_of_a_file_are_bounded(tmp_path: Path) -> None:
 
 def test_trainers_are_those_of_the_profiles() -> None:
     trainer = load_schema("rule_tests")["$defs"]["test"]["properties"]["trainer"]
-    assert set(trainer["enum"]) == {*config_classes().values(), None}
+    assert set(trainer["enum"]) == {*rule_subjects(), None}
 
 
 SPIKE = "series: {x: 0 5x2 0x2}"

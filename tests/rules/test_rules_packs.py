@@ -7,10 +7,11 @@ import re
 import pytest
 
 from post_training_toolkit.rules.bundle import load_bundle
+from post_training_toolkit.rules.catalogue import rule_subjects
 from post_training_toolkit.rules.condition import metric_conditions
 from post_training_toolkit.rules.model import Rule
-from post_training_toolkit.rules.profile import config_classes, load_profile
-from post_training_toolkit.rules.sources import default_sources, pack_names, read_pack
+from post_training_toolkit.rules.profile import load_profile
+from post_training_toolkit.rules.sources import pack_names, read_pack, shipped_sources
 
 # Failure modes of the machine, which no recording shows.
 MACHINE_MODES = {"memory_growth", "slow_down", "stall", "straggler"}
@@ -62,10 +63,22 @@ FAILURE_MODES = {
     "win_rate_plateau",
 }
 
+# What traces of agents show.
+AGENT_MODES = {
+    "abandoned_task",
+    "agent_loop",
+    "budget_runaway",
+    "context_overflow",
+    "label_quality",
+    "length_bias",
+    "malformed_call",
+    "tool_error",
+    "trace_quality",
+}
 # What only the text of replies shows.
 BEHAVIOUR_MODES = {"diversity_collapse", "empty_outputs", "refusal_shift", "repetition"}
 
-RULES = load_bundle(default_sources()).rules
+RULES = load_bundle(shipped_sources()).rules
 every_rule = pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
 
 
@@ -114,7 +127,8 @@ def test_a_shipped_rule_cites_what_can_be_looked_up_or_says_it_is_empirical(rule
 @every_rule
 def test_a_shipped_rule_detects_known_failure_modes(rule: Rule) -> None:
     assert rule.detects
-    assert set(rule.detects) <= FAILURE_MODES | MACHINE_MODES | CRASH_MODES | BEHAVIOUR_MODES
+    training = FAILURE_MODES | MACHINE_MODES | CRASH_MODES | BEHAVIOUR_MODES
+    assert set(rule.detects) <= (AGENT_MODES if "agents" in rule.gate.trainers else training)
 
 
 @every_rule
@@ -127,7 +141,7 @@ def test_a_shipped_message_shows_where_it_happened_and_renders_with_everything_m
 
 @every_rule
 def test_a_shipped_rule_is_for_trainers_that_exist(rule: Rule) -> None:
-    assert rule.gate.trainers <= set(config_classes().values())
+    assert rule.gate.trainers <= set(rule_subjects())
 
 
 @every_rule

@@ -15,16 +15,16 @@ from post_training_toolkit.engine.event import (
     InsightFolded,
 )
 from post_training_toolkit.engine.statistics.registry import STATISTICS
+from post_training_toolkit.rules.catalogue import rule_subjects
 from post_training_toolkit.rules.condition import Comparison, Reference, Relation, WholeRun
 from post_training_toolkit.rules.message import BUILT_IN_PLACEHOLDERS
 from post_training_toolkit.rules.model import Citation, LearningRatePhase, Status
-from post_training_toolkit.rules.profile import config_classes
 from post_training_toolkit.rules.severity import Severity
 from post_training_toolkit.schemas import SCHEMA_NAMES, load_schema
 
 PARTS = load_schema("rules")["$defs"]
 WITH_SEVERITIES = set(SCHEMA_NAMES) - {
-    *("metrics_line", "resume_validation", "prompts", "snapshot", "snapshot_diff")
+    *("agent_trace", "metrics_line", "resume_validation", "prompts", "snapshot", "snapshot_diff")
 }
 INSIGHT = load_schema("insights_line")["$defs"]
 
@@ -70,7 +70,7 @@ def test_statuses() -> None:
 
 def test_trainers() -> None:
     trainers = PARTS["rule"]["properties"]["trainers"]["items"]["enum"]
-    assert sorted(trainers) == sorted(config_classes().values())
+    assert sorted(trainers) == list(rule_subjects())
 
 
 def test_citations() -> None:

@@ -1,0 +1,1 @@
+"""Data sets for TRL, made of episodes."""

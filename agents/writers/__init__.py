@@ -1,0 +1,1 @@
+"""Writers of agent traces, one module a format."""

@@ -1,0 +1,53 @@
+"""Writes episodes in one of the formats that can be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from post_training_toolkit.agents.episode import Episode
+from post_training_toolkit.agents.writers.atif import atif_text
+from post_training_toolkit.agents.writers.native import native_text
+from post_training_toolkit.agents.writers.openai_chat import openai_chat_text
+
+_LINES: dict[str, Callable[[Episode], bytes]] = {
+    "native": native_text,
+    "openai-chat": openai_chat_text,
+}
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+
+
+def write_traces(episodes: Iterable[Episode], kind: str, output: Path) -> int:
+    """Write episodes as they come, to a file of JSON lines or for ``atif`` to a folder of files.
+
+    Returns how many there were.
+    """
+    if kind in _LINES:
+        return _write_lines(episodes, _LINES[kind], output)
+    output.mkdir(parents=True, exist_ok=True)
+    names: set[str] = set()
+    count = 0
+    for count, episode in enumerate(episodes, start=1):
+        name = _NOT_IN_NAMES.sub("-", episode.id)[:100] or "episode"
+        unique = name if name not in names else f"{name}-{count}"
+        names.add(unique)
+        (output / f"{unique}.trajectory.json").write_bytes(atif_text(episode))
+    return count
+
+
+def _write_lines(
+    episodes: Iterable[Episode], text_of: Callable[[Episode], bytes], output: Path
+) -> int:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_name(f".{output.name}.unfinished")
+    count = 0
+    try:
+        with unfinished.open("wb") as file:
+            for episode in episodes:
+                file.write(text_of(episode))
+                count += 1
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
