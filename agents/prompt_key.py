@@ -13,11 +13,19 @@ _HEX_DIGITS = 32
 
 
 def prompt_of(episode: Episode) -> tuple[Message, ...]:
-    """Return the messages before the first one of the assistant."""
+    """Return the messages before the first one that the assistant wrote in this episode.
+
+    An episode that goes on from another one may begin with copied turns, which are context.
+    """
     for index, message in enumerate(episode.messages):
-        if message.role is Role.ASSISTANT:
+        if message.role is Role.ASSISTANT and not is_copied(message):
             return episode.messages[:index]
     return episode.messages
+
+
+def is_copied(message: Message) -> bool:
+    """Whether a message is context copied from another episode, as trajectories in ATIF say."""
+    return message.extra is not None and message.extra.get("is_copied_context") is True
 
 
 def prompt_key(episode: Episode) -> str:

@@ -11,7 +11,7 @@ from post_training_toolkit.agents.episode import Episode
 from post_training_toolkit.agents.problem import TraceError, TraceProblem
 from post_training_toolkit.agents.readers.choose import format_named, read_paths
 from post_training_toolkit.agents.readers.native import FORMAT as NATIVE
-from post_training_toolkit.agents.writers.native import native_text
+from post_training_toolkit.agents.writers.trace_file import write_traces
 
 if TYPE_CHECKING:
     from post_training_toolkit.agents.analysis import Analysis
@@ -72,14 +72,7 @@ class AgentRunLog(Sequence[Episode]):
 
     def to_jsonl(self, path: TracePath) -> None:
         """Write the episodes as the toolkit's own JSON lines, all or nothing."""
-        target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                file.writelines(map(native_text, self._episodes))
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_traces(self._episodes, NATIVE.name, Path(path))
 
     def filter(self, predicate: Callable[[Episode], object]) -> AgentRunLog:
         """Return a log of the episodes for which the predicate holds."""

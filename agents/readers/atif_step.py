@@ -44,20 +44,22 @@ def read_step(step: Any) -> list[Message]:
     if role is None:
         raise MessageError(f"no source {source!r}; there are {', '.join(_SOURCES)}")
     text, left_out = flatten_content(step.get("message"))
-    calls = _calls(step.get("tool_calls"))
-    reasoning, number_of_step = step.get("reasoning_content"), step.get("step_id")
+    step_id = step.get("step_id")
+    at = step_id if isinstance(step_id, int) else None
+    calls = _calls(step.get("tool_calls"), at)
+    reasoning = step.get("reasoning_content")
     results = _results(step.get("observation"))
     said = Message(
         role,
         text,
         calls,
         reasoning=reasoning if isinstance(reasoning, str) and reasoning else None,
-        step=number_of_step if isinstance(number_of_step, int) else None,
+        step=at,
         model_call=_model_call(step) if role is Role.ASSISTANT else None,
         left_out=left_out,
         extra=_extra(step, results) or None,
     )
-    return [said, *_answers(results, calls)]
+    return [said, *_answers(results, calls, at)]
 
 
 def is_copied(step: Any) -> bool:
@@ -65,15 +67,15 @@ def is_copied(step: Any) -> bool:
     return isinstance(step, Mapping) and step.get("is_copied_context") is True
 
 
-def _calls(logged: Any) -> tuple[ToolCall, ...]:
+def _calls(logged: Any, at: int | None) -> tuple[ToolCall, ...]:
     if logged is None:
         return ()
     if not isinstance(logged, list):
         raise MessageError("tool_calls is a list")
-    return tuple(map(_call, logged))
+    return tuple(_call(call, at) for call in logged)
 
 
-def _call(call: Any) -> ToolCall:
+def _call(call: Any, at: int | None) -> ToolCall:
     name = call.get("function_name") if isinstance(call, Mapping) else None
     if not isinstance(name, str) or not name:
         raise MessageError("a tool call without function_name")
@@ -84,6 +86,7 @@ def _call(call: Any) -> ToolCall:
         arguments,
         id=_id(call.get("tool_call_id")),
         unparsed=unparsed,
+        step=at,
         extra=dict(extra) if isinstance(extra, Mapping) and extra else None,
     )
 
@@ -97,7 +100,9 @@ def _results(observation: Any) -> list[Mapping[str, Any]]:
     return results
 
 
-def _answers(results: list[Mapping[str, Any]], calls: tuple[ToolCall, ...]) -> list[Message]:
+def _answers(
+    results: list[Mapping[str, Any]], calls: tuple[ToolCall, ...], step: int | None
+) -> list[Message]:
     unnamed = [each for each in results if _id(each.get("source_call_id")) is None]
     # Results without an id lie in the order of the calls, if there is one for each.
     in_order = len(unnamed) == len(results) == len(calls)
@@ -118,6 +123,7 @@ def _answers(results: list[Mapping[str, Any]], calls: tuple[ToolCall, ...]) -> l
                 tool_call_id=call_id,
                 name=next((call.name for call in calls if call_id and call.id == call_id), None),
                 structured=content if isinstance(content, dict) else None,
+                step=step,
                 left_out=left_out,
                 extra=extra or None,
             )

@@ -133,7 +133,7 @@ def _text(role: Role, line: UserLine | SystemLine, extra: Extra) -> Message:
         name=line.name,
         structured=None if text is content else content,
         step=line.step,
-        left_out=left_out,
+        left_out=(*left_out, *(line.left_out or ())),
         extra=_extra(line, extra),
     )
 
@@ -152,7 +152,7 @@ def _answer(line: AssistantLine | None, extra: Extra, calls: tuple[ToolCall, ...
         structured=None if text is content else content,
         step=line.step,
         model_call=_model_call(line),
-        left_out=left_out,
+        left_out=(*left_out, *(line.left_out or ())),
         extra=_extra(line, extra),
     )
 
@@ -194,6 +194,7 @@ def _result(line: ToolResultLine, extra: Extra) -> Message:
         failed=failed,
         structured=structured,
         step=line.step,
+        left_out=tuple(line.left_out or ()),
         extra=extra,
     )
 

@@ -42,6 +42,7 @@ class SystemLine(Line, tag="system_message"):
 
     content: str | list[Any] | None
     name: str | None = None
+    left_out: list[str] | None = None
 
 
 class UserLine(Line, tag="user_message"):
@@ -49,6 +50,7 @@ class UserLine(Line, tag="user_message"):
 
     content: str | list[Any] | None
     name: str | None = None
+    left_out: list[str] | None = None
 
 
 class AssistantLine(Line, tag="assistant_message"):
@@ -56,6 +58,7 @@ class AssistantLine(Line, tag="assistant_message"):
 
     content: str | list[Any] | None = None
     name: str | None = None
+    left_out: list[str] | None = None
     reasoning: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -87,6 +90,7 @@ class ToolResultLine(Line, tag="tool_result"):
     result: Any = None
     error: str | bool | None = None
     call_id: str | None = None
+    left_out: list[str] | None = None
 
 
 class EndLine(Line, tag="episode_end"):
@@ -116,7 +120,7 @@ AnyLine = (
 Extra = JsonObject | None
 
 _TYPES: dict[str, type[Line]] = {str(each.__struct_config__.tag): each for each in AnyLine.__args__}
-_FIELDS = {name: frozenset(("type", *each.__struct_fields__)) for name, each in _TYPES.items()}
+FIELDS = {name: frozenset(("type", *each.__struct_fields__)) for name, each in _TYPES.items()}
 _DECODER = msgspec.json.Decoder(AnyLine)
 _EXPECTED_GOT = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.?(.*)`)?")
 _MISSING = re.compile(r"Object missing required field `(.+?)`")
@@ -165,7 +169,7 @@ or array or null
     kind = value.get("type")
     if not isinstance(kind, str) or kind not in _TYPES:
         raise LineError(_unknown_type(kind), episode_id)
-    known = _FIELDS[kind]
+    known = FIELDS[kind]
     extra = {key: each for key, each in value.items() if key not in known}
     try:
         line: AnyLine = msgspec.convert(

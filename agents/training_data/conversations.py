@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from post_training_toolkit.agents.episode import Episode
 from post_training_toolkit.agents.message import JsonObject
-from post_training_toolkit.agents.prompt_key import prompt_key
+from post_training_toolkit.agents.prompt_key import is_copied, prompt_key
 from post_training_toolkit.agents.training_data.chat_rows import (
     SAID_BEFORE,
     Said,
@@ -135,6 +135,7 @@ class Conversations(Recipe):
 
     def _reason_left_out(self, episode: Episode) -> LeftOut | None:
         reason = reason_left_out(episode)
+        copied = any(map(is_copied, episode.messages)) and self.form == "messages"
         if reason is not None or holds(self.positive, episode, "positive"):
-            return reason
+            return reason or (LeftOut.COPIED if copied else None)
         return LeftOut.UNLABELLED if episode.success is None else LeftOut.NOT_POSITIVE

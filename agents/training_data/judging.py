@@ -24,6 +24,7 @@ class LeftOut(StrEnum):
     BROKEN_OFF = "their record breaks off"
     NO_PROMPT = "they begin with an answer, without a prompt"
     NO_ANSWER = "they have no answer of the assistant"
+    COPIED = "they begin with copied turns, which only form='prompt-completion' can leave out"
     NOT_POSITIVE = "the positive predicate does not hold"
     NEITHER = "neither predicate holds"
     BOTH = "both predicates hold"

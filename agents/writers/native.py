@@ -8,7 +8,10 @@ import orjson
 
 from post_training_toolkit.agents.episode import Episode
 from post_training_toolkit.agents.message import JsonObject, Message, Role, ToolCall
-from post_training_toolkit.agents.readers.native_line import PARSE_ERROR
+from post_training_toolkit.agents.readers.native_line import FIELDS, PARSE_ERROR
+
+# Keys of any line, which a reader keeps among what else is known.
+_OF_EVERY_LINE = ("timestamp", "metadata", "tokens")
 
 
 def native_text(episode: Episode) -> bytes:
@@ -37,7 +40,8 @@ def native_lines(episode: Episode) -> Iterator[JsonObject]:
     step = -1
     for message in messages:
         for own_step, line in _message_lines(message):
-            step = step + 1 if own_step is None else own_step
+            # Numbers never go back: lines are read in their order.
+            step = step + 1 if own_step is None or own_step < step else own_step
             yield {"episode_id": episode.id, "step": step, **line}
     if episode.ended:
         end_step = step + 1 if episode.end_step is None else episode.end_step
@@ -97,7 +101,8 @@ def _text(kind: str, message: Message) -> JsonObject:
         "type": kind,
         "content": content,
         **_known({"name": message.name}),
-        **(message.extra or {}),
+        **_left_out(message),
+        **_extra(kind, message.extra),
     }
 
 
@@ -127,7 +132,7 @@ def _call(call: ToolCall) -> JsonObject:
         "tool": call.name,
         "args": call.arguments if call.unparsed is None else call.unparsed,
         **_known({"call_id": call.id}),
-        **(call.extra or {}),
+        **_extra("tool_call", call.extra),
     }
 
 
@@ -141,7 +146,32 @@ def _result(message: Message) -> JsonObject:
         **_known({"tool": message.name}),
         "result": result,
         **_known({"call_id": message.tool_call_id, "error": message.failed}),
-        **(message.extra or {}),
+        **_left_out(message),
+        **_extra("tool_result", message.extra),
+    }
+
+
+def _left_out(message: Message) -> JsonObject:
+    """Return what was left out, where the content that is written does not show it itself."""
+    hidden = message.left_out and message.structured is None
+    return {"left_out": list(message.left_out)} if hidden else {}
+
+
+def _extra(kind: str, extra: JsonObject | None) -> JsonObject:
+    """Return what else is known; what would pass for a field of the line goes to its metadata."""
+    if extra is None:
+        return {}
+    said = extra.get("error")
+    free = {*_OF_EVERY_LINE, "error"} if isinstance(said, str) else set(_OF_EVERY_LINE)
+    taken = {key for key in extra if key in FIELDS[kind] and key not in free}
+    if not taken:
+        return extra
+    metadata = extra.get("metadata")
+    return {key: value for key, value in extra.items() if key not in taken} | {
+        "metadata": {
+            **(metadata if isinstance(metadata, dict) else {}),
+            **{key: extra[key] for key in taken},
+        }
     }
 
 

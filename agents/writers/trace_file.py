@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from post_training_toolkit.agents.episode import Episode
@@ -21,8 +24,10 @@ _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 def write_traces(episodes: Iterable[Episode], kind: str, output: Path) -> int:
     """Write episodes as they come, to a file of JSON lines or for ``atif`` to a folder of files.
 
-    Returns how many there were.
+    An id that was there before gets a number behind it: lines of two episodes would run together.
+    A file is written whole or not at all. Returns how many episodes there were.
     """
+    episodes = _with_ids_of_their_own(episodes)
     if kind in _LINES:
         return _write_lines(episodes, _LINES[kind], output)
     output.mkdir(parents=True, exist_ok=True)
@@ -40,7 +45,7 @@ def _write_lines(
     episodes: Iterable[Episode], text_of: Callable[[Episode], bytes], output: Path
 ) -> int:
     output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f".{output.name}.unfinished")
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
     count = 0
     try:
         with unfinished.open("wb") as file:
@@ -51,3 +56,14 @@ def _write_lines(
     finally:
         unfinished.unlink(missing_ok=True)
     return count
+
+
+def _with_ids_of_their_own(episodes: Iterable[Episode]) -> Iterator[Episode]:
+    taken: Counter[str] = Counter()
+    for episode in episodes:
+        chosen = episode.id
+        while chosen in taken:
+            taken[episode.id] += 1
+            chosen = f"{episode.id}-{taken[episode.id]}"
+        taken[chosen] += 1
+        yield episode if chosen == episode.id else replace(episode, id=chosen)

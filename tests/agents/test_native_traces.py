@@ -348,3 +348,18 @@ def test_reading_takes_no_more_memory_for_a_longer_file(tmp_path: Path) -> None:
 
     # 2,000 episodes are 11 MB of text; what grows is the ids that have ended.
     assert peak(2000) < 2 * peak(100) + 1_000_000
+
+
+def test_what_other_formats_know_survives_the_toolkit_s_own_lines(tmp_path: Path) -> None:
+    first = Message(Role.USER, "Look", left_out=("image",), extra={"error": 5, "colour": "red"})
+    called = Message(Role.ASSISTANT, None, (ToolCall("see", {}, extra={"tool": 3}),), step=9)
+    result = Message(Role.TOOL, "seen", left_out=("audio",), step=2)
+    log = AgentRunLog([Episode("same", (first, called, result)), Episode("same", (first,))])
+    log.to_jsonl(tmp_path / "runs.jsonl")
+    one, other = AgentRunLog.from_jsonl(tmp_path / "runs.jsonl")
+    assert (one.id, other.id) == ("same", "same-2")
+    assert [message.role for message in one.messages] == [Role.USER, Role.ASSISTANT, Role.TOOL]
+    assert one.messages[0].left_out == ("image",)
+    assert one.messages[0].extra == {"error": 5, "colour": "red"}
+    assert one.messages[1].tool_calls[0].extra == {"metadata": {"tool": 3}}
+    assert one.messages[2].left_out == ("audio",)

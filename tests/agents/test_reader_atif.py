@@ -46,8 +46,8 @@ def test_nothing_of_a_real_trajectory_is_lost(traces: Path) -> None:
         assert [(each.name, each.id, each.arguments) for each in episode.tool_calls] == [
             (each["function_name"], each["tool_call_id"], each["arguments"]) for each in calls
         ]
-        said = [each for each in episode.messages if each.step is not None]
-        assert [each.content for each in said] == [each["message"] for each in raw["steps"]]
+        said = {each.step: each.content for each in reversed(episode.messages)}
+        assert said == {each["step_id"]: each["message"] for each in raw["steps"]}
         totals = raw["final_metrics"]
         assert episode.prompt_tokens == totals["total_prompt_tokens"]
         assert episode.cost == totals["total_cost_usd"]

@@ -166,3 +166,16 @@ def test_a_split_needs_a_share_and_prompts(share: Any) -> None:
         split_by_prompt(to_kto_dataset(attempts(1)), share)
     with pytest.raises(ValueError, match="no column prompt_key"):
         split_by_prompt(Dataset.from_dict({"a": [1]}), 0.5)
+
+
+def test_turns_copied_from_another_episode_are_context() -> None:
+    good = attempts(1)[0]
+    copied = replace_fields(good.messages[2], extra={"is_copied_context": True})
+    goes_on = replace(good, messages=(*good.messages[:2], copied, *good.messages[3:]))
+    prepared = prepare_sft_dataset([goes_on])
+    assert prepared.report.rows == 0
+    assert "copied turns" in next(iter(prepared.report.left_out))
+    [row] = prepare_sft_dataset([goes_on], form="prompt-completion").dataset
+    roles = [message["role"] for message in row["prompt"]]
+    assert roles == ["system", "user", "assistant", "tool"]
+    assert [message["content"] for message in row["completion"]] == ["There is AF 1234."]

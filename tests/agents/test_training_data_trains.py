@@ -24,6 +24,10 @@ from trl import (
 )
 
 from post_training_toolkit.agents import (
+    AgentRunLog,
+    PromptsDifferError,
+    check_lengths,
+    check_template,
     mask_tool_results,
     masking_collator,
     to_grpo_prompts,
@@ -195,6 +199,34 @@ def test_sft_trains_on_what_the_agent_wrote(tmp_path: Path, form: Any) -> None:
     batch = first_batch(trainer)
     texts = trained_text(tokenizer, batch["input_ids"], batch["labels"] != -100)
     assert texts == [CHOSEN, CHOSEN]
+    trainer.train()
+    assert trainer.state.log_history[0]["loss"] > 0
+
+
+def test_tau_bench_trains_with_kto_and_refuses_pairs(tmp_path: Path, traces: Path) -> None:
+    log = AgentRunLog.read(traces / "tau_bench")
+    told = r"attempts that open with different prompts.*use to_kto_dataset, which needs no pairs"
+    with pytest.raises(PromptsDifferError, match=told):
+        to_preference_pairs(log, succeeded, failed)
+    labelled = to_kto_dataset(log)
+    assert sum(labelled["label"]) == sum(episode.success is True for episode in log)
+    tokenizer = build_tokenizer()
+    assert check_template(tokenizer, labelled) == ()
+    # Two short ones: a tokenizer this small makes ten thousand tokens of a long one.
+    short = sorted(range(len(labelled)), key=lambda row: len(str(labelled[row]["completion"])))
+    some = labelled.select(short[:2])
+    lengths = check_lengths(tokenizer, some)
+    assert lengths.dropped == 2
+    dataset = mask_tool_results(some, tokenizer)
+    args = KTOConfig(**common(tmp_path, remove_unused_columns=False, max_length=lengths.fits_all))
+    trainer = KTOTrainer(
+        model=build_model(tokenizer),
+        ref_model=build_model(tokenizer),
+        args=args,
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        data_collator=masking_collator(dataset, tokenizer, args),
+    )
     trainer.train()
     assert trainer.state.log_history[0]["loss"] > 0
 
