@@ -156,9 +156,8 @@ def test_the_rules_as_they_were_then_decide(write_run: Callable[..., Path]) -> N
     assert "nan_hidden_by_filter" not in {event.rule for event in events}
     kept = [path.name for path in sorted((folder / "rules").iterdir())]
     # A pack comes after those it extends, the run's own file last.
-    assert sorted(name[4:] for name in kept) == sorted(
-        f"{name}.yaml" for name in [*pack_names(), "own"]
-    )
+    packs = [source.name.removeprefix("pack:") for source in default_sources()]
+    assert sorted(name[4:] for name in kept) == sorted(f"{name}.yaml" for name in [*packs, "own"])
     assert [name[:4] for name in kept] == [f"{number:03}-" for number in range(1, len(kept) + 1)]
     assert kept[-1].endswith("-own.yaml")
     assert len(read_recorded_rules(folder).sources) == len(pack_names()) + 1
