@@ -34,7 +34,7 @@ from post_training_toolkit.engine.run import RunDescription
 from post_training_toolkit.rules.bundle import load_bundle
 from post_training_toolkit.rules.model import Rule
 from post_training_toolkit.rules.problem import InvalidRulesError
-from post_training_toolkit.rules.sources import default_sources, pack_names
+from post_training_toolkit.rules.sources import default_sources
 
 LoadRules = Callable[..., tuple[Rule, ...]]
 
@@ -160,7 +160,7 @@ def test_the_rules_as_they_were_then_decide(write_run: Callable[..., Path]) -> N
     assert sorted(name[4:] for name in kept) == sorted(f"{name}.yaml" for name in [*packs, "own"])
     assert [name[:4] for name in kept] == [f"{number:03}-" for number in range(1, len(kept) + 1)]
     assert kept[-1].endswith("-own.yaml")
-    assert len(read_recorded_rules(folder).sources) == len(pack_names()) + 1
+    assert len(read_recorded_rules(folder).sources) == len(packs) + 1
 
 
 def test_a_run_that_was_killed_leaves_its_episodes_open(write_run: Callable[..., Path]) -> None:
