@@ -14,7 +14,7 @@ from post_training_toolkit.agents.readers.native import FORMAT as NATIVE
 from post_training_toolkit.agents.writers.trace_file import write_traces
 
 if TYPE_CHECKING:
-    from post_training_toolkit.agents.analysis import Analysis
+    from post_training_toolkit.agents.analysis import Analysis, AnalysisSettings
 
 TracePath = str | os.PathLike[str]
 
@@ -78,14 +78,22 @@ class AgentRunLog(Sequence[Episode]):
         """Return a log of the episodes for which the predicate holds."""
         return AgentRunLog(filter(predicate, self._episodes), self.problems)
 
-    def analyze(self) -> Analysis:
+    def analyze(
+        self,
+        *,
+        rules: TracePath | Sequence[TracePath] = (),
+        settings: AnalysisSettings | None = None,
+    ) -> Analysis:
         """Return what the episodes show: loops, tool errors, success by kind of prompt, cost.
 
         ``print(runs.analyze())`` shows it as text; see ``Analysis`` for Markdown and JSON.
+        ``rules`` are rule files of your own, or folders of them, beside the shipped ones.
+
+        Raises ``InvalidRulesError`` with every mistake in the rules.
         """
         from post_training_toolkit.agents.analysis import analyze
 
-        return analyze(self)
+        return analyze(self, rules=rules, settings=settings)
 
     def __len__(self) -> int:
         return len(self._episodes)

@@ -61,6 +61,8 @@ def test_imports_point_one_way_only() -> None:
         "import post_training_toolkit",
         "from post_training_toolkit.engine.cli.main import main; main(['validate'])",
         "from post_training_toolkit.engine.cli.main import main; main(['--help'])",
+        "from post_training_toolkit.agents.cli.main import main; main(['--help'])",
+        "from post_training_toolkit.agents import AgentRunLog; AgentRunLog([])",
     ],
 )
 def test_the_light_side_loads_nothing_heavy(statement: str) -> None:
@@ -128,3 +130,11 @@ def test_a_plain_install_gives_a_light_core_that_works(wheel: Path, tmp_path: Pa
     missing = subprocess.run([python, "-c", callback], capture_output=True, text=True, cwd=tmp_path)
     assert missing.returncode == 1
     assert 'run: pip install "post-training-toolkit[trl]"' in missing.stderr
+    agents = "from post_training_toolkit.agents import AgentRunLog"
+    missing = subprocess.run([python, "-c", agents], capture_output=True, text=True, cwd=tmp_path)
+    assert 'run: pip install "post-training-toolkit[agents]"' in missing.stderr
+    command = [str(binaries / "ptt-agents"), "validate", str(ROOT / "README.md")]
+    refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert refused.returncode == 2
+    told = 'is not installed; run: pip install "post-training-toolkit[agents]"\n'
+    assert refused.stderr.endswith(told)

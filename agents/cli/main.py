@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from post_training_toolkit.agents.cli.analyze import analyze
@@ -10,8 +12,26 @@ from post_training_toolkit.agents.cli.show import show
 from post_training_toolkit.agents.cli.validate import validate
 from post_training_toolkit.engine.cli.commands import Commands
 
+# What the extra brings, and commands that read a trace need.
+_OF_THE_EXTRA = ("datasets", "ijson", "msgspec")
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+class _TraceCommands(Commands):
+    """Tells in one line that the extra is missing."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was chosen."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if error.name not in _OF_THE_EXTRA:
+                raise
+            raise click.UsageError(
+                f'{error.name} is not installed; run: pip install "post-training-toolkit[agents]"'
+            ) from None
+
+
+@click.group(cls=_TraceCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="post-training-toolkit", prog_name="ptt-agents")
 def main() -> None:
     """See what your agents do, and turn what they did into training data for TRL.
