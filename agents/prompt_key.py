@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-import orjson
-
 from post_training_toolkit.agents.episode import Episode
+from post_training_toolkit.agents.json_bytes import json_bytes
 from post_training_toolkit.agents.message import JsonObject, Message, Role
 
+COPIED = "is_copied_context"
 _HEX_DIGITS = 32
 
 
@@ -25,21 +25,31 @@ def prompt_of(episode: Episode) -> tuple[Message, ...]:
 
 def is_copied(message: Message) -> bool:
     """Whether a message is context copied from another episode, as trajectories in ATIF say."""
-    return message.extra is not None and message.extra.get("is_copied_context") is True
+    return message.extra is not None and message.extra.get(COPIED) is True
 
 
 def prompt_key(episode: Episode) -> str:
     """Return a hash of the prompt: tools and all messages before the first one of the assistant.
 
-    Two episodes with the same key were given the same text by any chat template. Numbers of steps,
-    ids and whatever else is not shown to the model play no part.
+    Two episodes with the same key were shown the same. Numbers of steps, ids of calls, the order of
+    keys in definitions and whatever else is not shown to the model play no part.
 
-    >>> from post_training_toolkit.agents.message import Message, Role
+    >>> from post_training_toolkit.agents.json_bytes import json_bytes
+    from post_training_toolkit.agents.message import Message, Role
     >>> first = Episode("a", (Message(Role.USER, "Hi", step=0), Message(Role.ASSISTANT, "Hello")))
     >>> second = Episode("b", (Message(Role.USER, "Hi", step=7),))
     >>> prompt_key(first) == prompt_key(second)
     True
     """
-    shown: list[JsonObject] = [message.as_chat() for message in prompt_of(episode)]
-    text = orjson.dumps([shown, episode.tools or ()], option=orjson.OPT_SORT_KEYS)
+    shown = [shown_of(message) for message in prompt_of(episode)]
+    text = json_bytes([shown, list(episode.tools or ())], sort_keys=True)
     return hashlib.sha256(text).hexdigest()[:_HEX_DIGITS]
+
+
+def shown_of(message: Message) -> JsonObject:
+    """Return what a model is shown of a message: ids of calls differ from run to run."""
+    chat = message.as_chat()
+    chat.pop("tool_call_id", None)
+    for call in chat.get("tool_calls", ()):
+        call.pop("id", None)
+    return chat

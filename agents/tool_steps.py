@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-
+from post_training_toolkit.agents.json_bytes import json_bytes
 from post_training_toolkit.agents.message import Message, Role, ToolCall
 
 
@@ -68,12 +66,7 @@ def call_key(call: ToolCall) -> str:
     """Return a text that two calls share if they name the same tool with equal arguments."""
     if call.unparsed is not None:
         return f"{call.name} {call.unparsed.strip()}"
-    try:
-        arguments = orjson.dumps(call.arguments, option=orjson.OPT_SORT_KEYS).decode()
-    except orjson.JSONEncodeError:
-        # A whole number of more than 64 bits, or half of a surrogate pair.
-        arguments = json.dumps(call.arguments, sort_keys=True, separators=(",", ":"))
-    return f"{call.name} {arguments}"
+    return f"{call.name} {json_bytes(call.arguments, sort_keys=True).decode()}"
 
 
 def _number(message: Message, call: ToolCall, index: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from post_training_toolkit.agents.cli.traces import (
     BadRecords,
@@ -25,8 +26,20 @@ if TYPE_CHECKING:
     from post_training_toolkit.agents.training_data.preparation import Prepared
     from post_training_toolkit.agents.training_data.recipe import Recipe
 
+_PAIRS = ("preference-pairs", "step-pairs")
 _DATA_SETS = ("preference-pairs", "step-pairs", "kto", "sft", "grpo-prompts")
 _FORMATS = ("native", "openai-chat", "atif")
+
+_JUDGED = (*_PAIRS, "kto", "sft")
+_ONLY_FOR = {
+    "max_steps": _JUDGED,
+    "loops_are_bad": _JUDGED,
+    "max_pairs_per_prompt": _PAIRS,
+    "min_margin": _PAIRS,
+    "seed": _DATA_SETS,
+    "test_share": _DATA_SETS,
+    "engine": _DATA_SETS,
+}
 
 
 @click.command()
@@ -100,10 +113,8 @@ def convert(
       ptt-agents convert eval.json --to native --output runs.jsonl
       ptt-agents convert many/ --to preference-pairs --output pairs/ --engine ray
     """  # noqa: D301 - click looks for the character itself
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} is there already; write over it with --force")
-    if kind in _FORMATS and (engine == "ray" or test_share is not None):
-        raise click.UsageError(f"--engine ray and --test-share are for data sets, not for {kind}")
+    _check_options(kind)
+    _check_output(output, kind, split=test_share is not None, force=force)
     bad = BadRecords(skip=skip_bad)
     if kind in _FORMATS:
         _write_traces(paths, trace_format, bad, kind, output)
@@ -120,6 +131,26 @@ def convert(
     bad.finish()
     _write_dataset(prepared, output, test_share, seed)
     click.echo(prepared.report.to_text(), err=True)
+
+
+def _check_options(kind: str) -> None:
+    """Refuse an option that would be ignored."""
+    context = click.get_current_context()
+    for name, kinds in _ONLY_FOR.items():
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and kind not in kinds:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} says nothing of {kind}; it is for {', '.join(kinds)}")
+
+
+def _check_output(output: Path, kind: str, *, split: bool, force: bool) -> None:
+    from post_training_toolkit.agents.writers.dataset_file import is_foreign, outputs_of
+
+    for path in outputs_of(output, split=split):
+        if path.exists() and not force:
+            raise click.UsageError(f"{path} is there already; write over it with --force")
+        if kind in _DATA_SETS and is_foreign(path):
+            raise click.UsageError(f"{path} holds something else than a data set; choose another")
 
 
 def _recipe(

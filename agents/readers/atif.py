@@ -16,6 +16,7 @@ from post_training_toolkit.agents.episode import Episode
 from post_training_toolkit.agents.message import JsonObject, Message, ModelCall
 from post_training_toolkit.agents.problem import TraceProblem
 from post_training_toolkit.agents.readers.atif_step import read_step
+from post_training_toolkit.agents.readers.chat_record import episode_from_messages
 from post_training_toolkit.agents.readers.content import parse_tools
 from post_training_toolkit.agents.readers.harbor_trial import Trial, find_trial
 from post_training_toolkit.agents.readers.otel_genai import count, number
@@ -111,22 +112,26 @@ def _episode(
     serves = any(look_up(value, f"agent.extra.{key}") is not None for key in _PARENTS)
     known = trial if trial is not None and not serves else Trial()
     judged = known if not continued else Trial(known.task, known.name)
+    # What the toolkit's own trajectories say, for which the format has no place.
+    said = value.get("extra")
+    own = episode_from_messages((), said if isinstance(said, Mapping) else {}, episode_id=name)
     prompt, completion, cost = _spent(value, messages)
     model = look_up(value, "agent.model_name")
     return Episode(
         id=name,
         messages=messages,
-        task=judged.task,
-        trial=judged.name,
+        task=judged.task if judged.task is not None else own.task,
+        trial=judged.name if judged.name is not None else own.trial,
         tools=parse_tools(look_up(value, "agent.tool_definitions")) or None,
         model=model if isinstance(model, str) else _model_of(messages),
-        success=judged.success,
-        reward=judged.reward,
+        success=judged.success if judged.success is not None else own.success,
+        reward=judged.reward if judged.reward is not None else own.reward,
         prompt_tokens=prompt,
         completion_tokens=completion,
         cost=cost,
-        end_reason=judged.error,
-        ended=not continued,
+        end_reason=judged.error or own.end_reason,
+        ended=not continued and own.ended,
+        unread_lines=own.unread_lines,
         metadata={
             **{key: each for key, each in value.items() if key not in _READ and each is not None},
             **judged.metadata,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from post_training_toolkit.agents.episode import Episode
 from post_training_toolkit.agents.message import JsonObject, Message, Role
+from post_training_toolkit.agents.prompt_key import COPIED
 from post_training_toolkit.agents.readers.content import as_text, parse_tools
 from post_training_toolkit.agents.readers.provider_message import (
     MessageError,
@@ -26,7 +29,17 @@ _COSTS = ("cost", "total_cost", "agent_cost")
 _MODELS = ("model", "model_name")
 _TOOLS = ("tools", "functions")
 _KNOWN = {
-    *("messages", "metadata", "usage", "system", *_MODELS, *_TOOLS, *_COSTS),
+    *(
+        "messages",
+        "metadata",
+        "usage",
+        "system",
+        "ended",
+        "unread_lines",
+        *_MODELS,
+        *_TOOLS,
+        *_COSTS,
+    ),
     *(*_IDS, *_TASKS, *_TRIALS, *_SUCCESSES, *_REWARDS, *_KINDS, *_ENDS),
 }
 
@@ -46,6 +59,8 @@ without a role
             found = read_message(value)
         except MessageError as error:
             raise MessageError(f"message {number}: {error}") from None
+        if isinstance(value, Mapping) and value.get(COPIED) is True:
+            found = [replace(each, extra={**(each.extra or {}), COPIED: True}) for each in found]
         for message in found:
             messages.append(tied(message, messages[-1] if messages else None))
     return tuple(messages)
@@ -102,6 +117,8 @@ def episode_from_messages(
         total_tokens=total,
         cost=_number(beside, _COSTS),
         end_reason=_word(beside, _ENDS),
+        ended=beside.get("ended") is not False,
+        unread_lines=_numbers(beside.get("unread_lines")),
         metadata=_metadata(beside, {*_KNOWN, *taken}),
         source=source,
         line=line,
@@ -148,6 +165,11 @@ def _number(beside: Mapping[str, Any], keys: Iterable[str]) -> float | None:
         ),
         None,
     )
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    listed = value if isinstance(value, list) else ()
+    return tuple(each for each in listed if isinstance(each, int))
 
 
 def _count(usage: Mapping[str, Any], *keys: str) -> int | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from post_training_toolkit.agents.json_bytes import json_bytes
 from post_training_toolkit.agents.message import JsonObject
 from post_training_toolkit.engine.readers.json_text import parse_json
 
@@ -22,10 +20,7 @@ def as_text(value: Any) -> str:
     """
     if isinstance(value, str):
         return value
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a whole number of more than 64 bits
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json_bytes(value).decode()
 
 
 def flatten_content(content: Any) -> tuple[str | None, tuple[str, ...]]:

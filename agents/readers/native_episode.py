@@ -69,7 +69,7 @@ def build_episode(
         ended=ended,
         end_step=end.step,
         metadata=_metadata(start, start_extra) | _metadata(end, end_extra),
-        unread_lines=tuple(unread),
+        unread_lines=(*(start.unread_lines or ()), *unread),
         source=source,
         line=first_line,
     )

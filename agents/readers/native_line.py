@@ -35,6 +35,7 @@ class StartLine(Line, tag="episode_start"):
     tools: list[JsonObject] | None = None
     model: str | None = None
     trial: int | str | None = None
+    unread_lines: list[int] | None = None
 
 
 class SystemLine(Line, tag="system_message"):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import orjson
+
+from post_training_toolkit.agents.json_bytes import json_bytes
+from post_training_toolkit.agents.message import JsonObject
 from post_training_toolkit.agents.training_data.features import features_of
 
 if TYPE_CHECKING:
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 200
 
 
-def dataset_of(rows: Iterable[dict[str, Any]], rows_are: str) -> datasets.Dataset:
+def dataset_of(rows: Iterable[JsonObject], rows_are: str) -> datasets.Dataset:
     """Return a data set of rows, which are written as they come.
 
     Its file lies in the folder for temporary files until the process ends; ``save_to_disk``
@@ -31,12 +36,27 @@ def dataset_of(rows: Iterable[dict[str, Any]], rows_are: str) -> datasets.Datase
     with ArrowWriter(features=features, path=path, writer_batch_size=_ROWS_AT_ONCE) as writer:
         count = 0
         for row in rows:
-            writer.write(features.encode_example(row))
+            writer.write(features.encode_example(_storable(row)))
             count += 1
         if not count:
             return Dataset.from_dict({name: [] for name in features}, features=features)
         writer.finalize()
     return Dataset.from_file(path)
+
+
+def _storable(row: JsonObject) -> JsonObject:
+    """Return a row that a column of JSON can hold: whole numbers beyond 64 bits become text."""
+    try:
+        orjson.dumps(row)
+    except orjson.JSONEncodeError:
+        found: JsonObject = json.loads(json_bytes(row), parse_int=_whole)
+        return found
+    return row
+
+
+def _whole(digits: str) -> int | str:
+    number = int(digits)
+    return number if -(2**63) <= number < 2**63 else digits
 
 
 @cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
-import orjson
-
 from post_training_toolkit.agents.episode import Episode
+from post_training_toolkit.agents.json_bytes import json_bytes
 from post_training_toolkit.agents.message import JsonObject, Message, Role
-from post_training_toolkit.agents.prompt_key import prompt_of
+from post_training_toolkit.agents.prompt_key import prompt_of, shown_of
 
 
 def prompt_and_completion(episode: Episode) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -28,21 +28,32 @@ def chat_of(messages: Sequence[Message]) -> list[JsonObject]:
 
 
 def content_key(messages: Sequence[Message]) -> bytes:
-    """Return what is the same for two conversations whose texts are; ids of calls play no part."""
-    return orjson.dumps([_without_ids(message) for message in messages], default=str)
-
-
-def _without_ids(message: Message) -> JsonObject:
-    chat = message.as_chat()
-    chat.pop("tool_call_id", None)
-    for call in chat.get("tool_calls", ()):
-        call.pop("id", None)
-    return chat
+    """Return a digest that two conversations share if they say the same; ids play no part."""
+    text = json_bytes([shown_of(message) for message in messages])
+    return hashlib.sha256(text).digest()
 
 
 def tools_of(episode: Episode) -> list[JsonObject] | None:
     """Return the tools on offer as a column holds them; None where there were none."""
     return list(episode.tools) if episode.tools else None
+
+
+_COMPLETIONS = ("chosen", "rejected", "completion")
+
+
+def conversations_in(row: JsonObject) -> list[list[JsonObject]]:
+    """Return each whole conversation in a row of a data set; of a prompt alone, the prompt.
+
+    Raises ``ValueError`` for a row without messages.
+    """
+    if row.get("messages"):
+        return [row["messages"]]
+    if not row.get("prompt"):
+        raise ValueError(
+            f"the data set has the columns {', '.join(row)}; expected messages, or prompt (with "
+            "chosen and rejected, or with completion)"
+        )
+    return [row["prompt"] + row[side] for side in _COMPLETIONS if row.get(side)] or [row["prompt"]]
 
 
 SAID_BEFORE = "another episode says the same"
@@ -53,6 +64,10 @@ class Said:
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
+
+    def other_judgement(self, key: str, completion: Sequence[Message], judged: bool) -> bool:
+        """Whether the same was said before and judged the other way."""
+        return hash((key, content_key(completion), not judged)) in self._seen
 
     def before(self, key: str, completion: Sequence[Message], judged: bool | None = None) -> bool:
         """Whether the same was said before; it is now."""

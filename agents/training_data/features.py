@@ -56,6 +56,7 @@ _COLUMNS = {
         "prompt_key": "string",
         "task": "string",
         "attempts": "int64",
+        "judged": "int64",
         "success_rate": "float64",
     },
 }
@@ -65,7 +66,7 @@ def features_of(rows_are: str) -> datasets.Features:
     """Return the columns of a kind of rows.
 
     >>> list(features_of("prompts"))
-    ['prompt', 'tools', 'prompt_key', 'task', 'attempts', 'success_rate']
+    ['prompt', 'tools', 'prompt_key', 'task', 'attempts', 'judged', 'success_rate']
     """
     from datasets import Features, Json, List, Value
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from post_training_toolkit.agents.episode import Episode
-from post_training_toolkit.agents.message import Role
+from post_training_toolkit.agents.message import Message, Role, ToolCall
 from post_training_toolkit.agents.prompt_key import prompt_of
 
 Predicate = Callable[[Episode], object]
@@ -22,6 +22,8 @@ class LeftOut(StrEnum):
     UNLABELLED = "nobody judged them (success is None)"
     UNREAD = "lines of them could not be read"
     BROKEN_OFF = "their record breaks off"
+    PROMPT_ENDS = "their prompt ends with an answer, behind which templates start no other"
+    UNPARSED = "a call of theirs has arguments that are no JSON object"
     NO_PROMPT = "they begin with an answer, without a prompt"
     NO_ANSWER = "they have no answer of the assistant"
     COPIED = "they begin with copied turns, which only form='prompt-completion' can leave out"
@@ -46,11 +48,23 @@ def reason_left_out(episode: Episode) -> LeftOut | None:
         return LeftOut.UNREAD
     if not episode.ended:
         return LeftOut.BROKEN_OFF
-    if not any(message.role is Role.ASSISTANT for message in episode.messages):
+    prompt = prompt_of(episode)
+    if len(prompt) == len(episode.messages):
         return LeftOut.NO_ANSWER
-    if not any(message.role is not Role.SYSTEM for message in prompt_of(episode)):
+    # Many templates refuse arguments that are text, and a model should not learn them.
+    unparsed = LeftOut.UNPARSED if any(map(_is_unparsed, episode.tool_calls)) else None
+    return reason_no_prompt(prompt) or unparsed
+
+
+def reason_no_prompt(messages: Sequence[Message]) -> LeftOut | None:
+    """Return why nothing can be sampled behind messages, None for a sound prompt."""
+    if all(message.role is Role.SYSTEM for message in messages):
         return LeftOut.NO_PROMPT
-    return None
+    return LeftOut.PROMPT_ENDS if messages[-1].role is Role.ASSISTANT else None
+
+
+def _is_unparsed(call: ToolCall) -> bool:
+    return call.unparsed is not None
 
 
 def judge(

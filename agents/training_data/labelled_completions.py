@@ -31,6 +31,7 @@ from post_training_toolkit.agents.training_data.recipe import Recipe, Tally
 if TYPE_CHECKING:
     import datasets
 
+_BOTH_WAYS = "completions that were good in one attempt and bad in another"
 _LOGGER = logging.getLogger(__name__)
 # KTO's authors keep the weighted classes between 1:1 and 4:3 (Ethayarajh et al. 2024, Section 4.2).
 _MOST_IMBALANCE = 4 / 3
@@ -92,7 +93,7 @@ class Balance(Tally):
             name = "undesirable_weight" if good > bad else "desirable_weight"
             report.warnings.append(
                 f"{good} good and {bad} bad completions: weigh the fewer ones up with "
-                f"KTOConfig({name}={ratio:.2g})"
+                f"KTOConfig({name}={ratio:.4g})"
             )
 
 
@@ -120,6 +121,9 @@ class LabelledCompletions(Recipe):
             if said.before(key, completion, judged):
                 report.leave_out(SAID_BEFORE, episode.id)
                 continue
+            if said.other_judgement(key, completion, judged):
+                twice = report.figures.get(_BOTH_WAYS, 0)
+                report.figures[_BOTH_WAYS] = twice + 1
             yield {
                 "prompt": chat_of(prompt),
                 "completion": chat_of(completion),

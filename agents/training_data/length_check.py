@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from post_training_toolkit.agents.message import JsonObject
+from post_training_toolkit.agents.training_data.chat_rows import conversations_in
 
 if TYPE_CHECKING:
     import datasets
     from transformers import PreTrainedTokenizerBase
 
-_COMPLETIONS = ("chosen", "rejected", "completion")
+_LEARNED = ("messages", "chosen", "completion")
 # The default of DPOConfig, KTOConfig and SFTConfig in TRL 1.16.
 _DEFAULT_MAX_LENGTH = 1024
 
@@ -22,9 +24,11 @@ _DEFAULT_MAX_LENGTH = 1024
 class LengthCheck:
     """What a trainer makes of the rows at ``max_length`` tokens, which it cuts off at the end.
 
-    ``dropped`` rows have a prompt that leaves no room, and TRL drops them without a word;
-    ``cut`` ones lose the end of a completion. ``alike`` pairs differ only behind the cut, and teach
-    nothing. ``fits_95`` and ``fits_all`` are lengths at which 95 % and all of the rows are whole.
+    ``dropped`` rows have a prompt that leaves no room, and TRL drops them without a word; of
+    conversations it does so with ``assistant_only_loss=True``, which masks the prompt (counted
+    exactly but for a line end of the template). ``cut`` ones lose the end of a completion.
+    ``alike`` pairs differ only behind the cut, and teach nothing. ``fits_95`` and ``fits_all`` are
+    lengths at which 95 % and all of the rows are whole.
     """
 
     rows: int
@@ -58,31 +62,37 @@ def check_lengths(
 ) -> LengthCheck:
     """Return how many rows a trainer would drop or cut at ``max_length`` tokens.
 
-    Pairs, labelled completions, conversations and prompts are measured as TRL 1.16 tokenizes them.
-    Raises ``ValueError`` for an empty data set.
+    Pairs, labelled completions and conversations are measured as TRL 1.16 tokenizes them. Raises
+    ``ValueError`` for an empty data set, and for prompts alone, which GRPO takes at any length.
     """
     if not len(dataset):
         raise ValueError("the data set has no rows")
+    if set(_LEARNED).isdisjoint(dataset.column_names):
+        raise ValueError("the data set has no completions; GRPOTrainer takes prompts of any length")
     dropped = cut = alike = 0
     lengths = []
     for row in dataset:
-        prompt = _tokens(tokenizer, row, row["prompt"], prompt=True) if "prompt" in row else []
-        sides = [_tokens(tokenizer, row, each) for each in _conversations(row)] or [prompt]
+        sides = [_tokens(tokenizer, row, each) for each in conversations_in(row)]
         longest = max(map(len, sides))
         lengths.append(longest)
-        if "prompt" in row and len(prompt) >= max_length:
+        if _prompt_length(tokenizer, row, sides) >= max_length:
             dropped += 1
         elif longest > max_length:
             cut += 1
             alike += len(sides) == 2 and sides[0][:max_length] == sides[1][:max_length]
-    fits_95 = int(np.ceil(np.quantile(lengths, 0.95)))
+    fits_95 = int(np.quantile(lengths, 0.95, method="higher"))
     return LengthCheck(len(dataset), max_length, dropped, cut, alike, fits_95, max(lengths))
 
 
-def _conversations(row: JsonObject) -> list[list[JsonObject]]:
-    if "messages" in row:
-        return [row["messages"]]
-    return [row["prompt"] + row[side] for side in _COMPLETIONS if side in row]
+def _prompt_length(
+    tokenizer: PreTrainedTokenizerBase, row: JsonObject, sides: list[list[int]]
+) -> int:
+    """Return how many tokens of the prompt all sides begin with: TRL cuts it back to these."""
+    prompt = row.get("prompt") or list(
+        takewhile(lambda message: message["role"] != "assistant", row["messages"])
+    )
+    places = zip(_tokens(tokenizer, row, prompt, prompt=True), *sides, strict=False)
+    return sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, places))
 
 
 def _tokens(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from post_training_toolkit.agents.episode import Episode
@@ -46,6 +47,8 @@ class PairSettings:
             raise ValueError(f"mode is {self.mode!r}; expected 'trajectory' or 'step'")
         if self.max_pairs_per_prompt < 1:
             raise ValueError(f"max_pairs_per_prompt is {self.max_pairs_per_prompt}; 1 or more")
+        if not math.isfinite(self.min_margin):
+            raise ValueError(f"min_margin is {self.min_margin}; expected a number")
 
 
 def pair_up(
@@ -59,24 +62,29 @@ def pair_up(
     The same episodes give the same pairs in whatever order they come. ``leave_out`` is told the
     reason and the episodes of each pair that was looked at and not taken.
     """
-    ordered_good = _in_order(_distinct(good, leave_out), settings.seed)
-    ordered_bad = _in_order(_distinct(bad, leave_out), settings.seed)
+    distinct_good, distinct_bad = _distinct(good, leave_out), _distinct(bad, leave_out)
+    for key in distinct_good.keys() & distinct_bad.keys():
+        for side in (distinct_good, distinct_bad):
+            leave_out("the same is good in one attempt and bad in another", side.pop(key).id)
     made = 0
-    seen: set[tuple[bytes, bytes]] = set()
-    for tried, (one, other) in enumerate(_round_robin(ordered_good, ordered_bad)):
+    seen: set[tuple[bytes, bytes, bytes]] = set()
+    candidates = _round_robin(_shuffled(distinct_good, settings), _shuffled(distinct_bad, settings))
+    most = _TRIED_PER_PAIR * settings.max_pairs_per_prompt
+    for one, other in islice(candidates, most):
         if made == settings.max_pairs_per_prompt:
-            return
-        if tried >= _TRIED_PER_PAIR * settings.max_pairs_per_prompt:
             return
         pair = _make(one, other, settings)
         if isinstance(pair, Pair):
-            key = (content_key((*pair.prompt, *pair.chosen)), content_key(pair.rejected))
-            if key not in seen:
-                seen.add(key)
+            prompt, chosen, rejected = map(content_key, (pair.prompt, pair.chosen, pair.rejected))
+            if (prompt, rejected, chosen) in seen:
+                pair = "a pair that says the opposite is there already"
+            elif (prompt, chosen, rejected) in seen:
+                pair = "the same pair is there already"
+            else:
+                seen.add((prompt, chosen, rejected))
                 made += 1
                 yield pair
                 continue
-            pair = "the same pair is there already"
         leave_out(pair, f"{one.id} / {other.id}")
 
 
@@ -85,12 +93,13 @@ def _make(good: Episode, bad: Episode, settings: PairSettings) -> Pair | str:
     margin = None
     if good.reward is not None and bad.reward is not None:
         margin = good.reward - bad.reward
-    if margin is not None and margin < settings.min_margin:
+    if margin is not None and margin < 0:
+        return "the good one has the lower reward"
+    # A reward that is no number is no margin, either.
+    if margin is not None and not margin >= settings.min_margin:
         return f"their rewards differ by less than min_margin = {settings.min_margin:g}"
     prompt, chosen = prompt_and_completion(good)
     _, rejected = prompt_and_completion(bad)
-    if content_key(chosen) == content_key(rejected):
-        return "chosen and rejected are equal"
     if settings.mode == "trajectory":
         return Pair(prompt, chosen, rejected, good, bad)
     return _step_pair(prompt, chosen, rejected, good, bad)
@@ -117,24 +126,30 @@ def _step_pair(
 
 def _distinct(
     episodes: Sequence[Episode], leave_out: Callable[[str, str], object]
-) -> list[Episode]:
-    """Return the episodes without those that say the same as another one of their side."""
-    first: dict[bytes, Episode] = {}
-    for episode in sorted(episodes, key=lambda each: each.id):
+) -> dict[bytes, Episode]:
+    """Return the episodes by what they say; of those that say the same, the first by id."""
+    found: dict[bytes, Episode] = {}
+    for episode in sorted(episodes, key=_by_id):
         key = content_key(prompt_and_completion(episode)[1])
-        if key in first:
+        if key in found:
             leave_out("another attempt on the same side says the same", episode.id)
         else:
-            first[key] = episode
-    return list(first.values())
+            found[key] = episode
+    return found
 
 
-def _in_order(episodes: Sequence[Episode], seed: int) -> list[Episode]:
-    def place(episode: Episode) -> bytes:
-        text = f"{seed} {episode.id} {episode.source}"
-        return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+def _by_id(episode: Episode) -> tuple[str, float]:
+    reward = episode.reward
+    return episode.id, -math.inf if reward is None or math.isnan(reward) else reward
 
-    return sorted(episodes, key=place)
+
+def _shuffled(episodes: Mapping[bytes, Episode], settings: PairSettings) -> list[Episode]:
+    """Return the episodes in an order that depends on what they say and on the seed alone."""
+
+    def place(key: bytes) -> bytes:
+        return hashlib.sha256(str(settings.seed).encode() + key).digest()
+
+    return [episodes[key] for key in sorted(episodes, key=place)]
 
 
 def _round_robin(

@@ -178,7 +178,7 @@ class TaskPrompts:
         """Take in the attempts at a prompt."""
         for side, episodes in ((self.good, attempts.good), (self.bad, attempts.bad)):
             for episode in episodes:
-                if episode.task is not None:
+                if episode.task:
                     side.setdefault(episode.task, set()).add(key)
 
     def merge(self, other: TaskPrompts) -> None:

@@ -42,16 +42,18 @@ class PreparationReport:
         """Count an episode, or a pair, that does not get in."""
         counted = self.left_out.setdefault(str(reason), LeftOutCount())
         counted.count += 1
-        if len(counted.examples) < _EXAMPLES:
-            counted.examples.append(episode_id)
+        # The first by name, so that they do not depend on who comes first.
+        counted.examples = sorted([*counted.examples, episode_id])[:_EXAMPLES]
 
     def merge(self, other: PreparationReport) -> None:
-        """Add what another part of the work has counted of episodes."""
+        """Add what another part of the work has counted of episodes, before rows are tallied."""
         self.episodes += other.episodes
         for reason, counted in other.left_out.items():
             own = self.left_out.setdefault(reason, LeftOutCount())
             own.count += counted.count
-            own.examples = sorted({*own.examples, *counted.examples})[:_EXAMPLES]
+            own.examples = sorted([*own.examples, *counted.examples])[:_EXAMPLES]
+        for name, count in other.figures.items():
+            self.figures[name] = self.figures.get(name, 0) + count
 
     def to_text(self) -> str:
         """Return the report as lines of text."""
@@ -62,7 +64,7 @@ class PreparationReport:
         for reason, count in ordered.most_common():
             examples = ", ".join(self.left_out[reason].examples)
             lines.append(f"left out: {count}, since {reason} ({examples})")
-        lines += [f"{name}: {value:.3g}" for name, value in self.figures.items()]
+        lines += [f"{name}: {_number(value)}" for name, value in self.figures.items()]
         lines += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
@@ -71,6 +73,10 @@ class PreparationReport:
         logger.info("%s", self.to_text())
         for warning in self.warnings:
             logger.warning("%s", warning)
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from post_training_toolkit.agents.episode import Episode
-from post_training_toolkit.agents.message import JsonObject, Message, Role
+from post_training_toolkit.agents.message import JsonObject, Message
 from post_training_toolkit.agents.prompt_key import prompt_key, prompt_of
 from post_training_toolkit.agents.training_data.chat_rows import chat_of, tools_of
-from post_training_toolkit.agents.training_data.judging import LeftOut
+from post_training_toolkit.agents.training_data.judging import LeftOut, reason_no_prompt
 from post_training_toolkit.agents.training_data.preparation import PreparationReport, Prepared
 from post_training_toolkit.agents.training_data.recipe import Recipe, Tally
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import datasets
 
 _LOGGER = logging.getLogger(__name__)
+_NAMED_TOOLS = 5
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ def to_grpo_prompts(runs: Iterable[Episode]) -> datasets.Dataset:
 
     Beside the prompt stand its task, which reward functions are handed, and how many attempts there
     were with what share of success: a prompt that always or never succeeds teaches GRPO nothing.
-    What was left out is logged; ``prepare_grpo_prompts`` returns it as a report.
+    TRL 1.16 shows the model the functions of ``GRPOTrainer(tools=[...])``, not the column
+    ``tools``. What was left out is logged; ``prepare_grpo_prompts`` returns it as a report.
     """
     prepared = prepare_grpo_prompts(runs)
     prepared.report.tell(_LOGGER)
@@ -52,23 +54,32 @@ def prepare_grpo_prompts(runs: Iterable[Episode]) -> Prepared:
 
 @dataclass(slots=True)
 class Outcomes(Tally):
-    """Counts prompts whose attempts went both ways, and those that went one way."""
+    """Counts prompts whose attempts went both ways or one way, and collects names of tools."""
 
     tried: int = 0
     decided: int = 0
+    tools: set[str] = field(default_factory=set)
 
     def add(self, row: JsonObject) -> None:
         """Take a prompt in."""
-        if row["attempts"] > 1 and row["success_rate"] is not None:
+        if row["judged"] > 1:
             self.tried += 1
             self.decided += row["success_rate"] in (0, 1)
+        self.tools.update(tool["function"]["name"] for tool in row["tools"] or ())
 
     def tell(self, report: PreparationReport) -> None:
-        """Write the share of prompts that teach GRPO nothing into the report."""
+        """Write the share of prompts that teach GRPO nothing into the report; warn of tools."""
         super(Outcomes, self).tell(report)
         if self.tried:
             share = self.decided / self.tried
             report.figures["share of prompts whose attempts all went the same way"] = share
+        if self.tools:
+            named = ", ".join(sorted(self.tools)[:_NAMED_TOOLS])
+            more = ", ..." if len(self.tools) > _NAMED_TOOLS else ""
+            report.warnings.append(
+                f"GRPOTrainer does not read the column tools ({named}{more}): the model is shown "
+                "none unless they are given as functions, GRPOTrainer(tools=[...])"
+            )
 
 
 @dataclass(frozen=True)
@@ -84,8 +95,10 @@ class Prompts(Recipe):
         for episode in runs:
             report.episodes += 1
             messages = prompt_of(episode)
-            if not any(message.role is not Role.SYSTEM for message in messages):
-                report.leave_out(LeftOut.NO_PROMPT, episode.id)
+            # A line that could not be read may belong to the prompt.
+            reason = LeftOut.UNREAD if episode.unread_lines else reason_no_prompt(messages)
+            if reason is not None:
+                report.leave_out(reason, episode.id)
                 continue
             new = _Prompt(messages, tools_of(episode), episode.task)
             prompt = prompts.setdefault(prompt_key(episode), new)
@@ -99,6 +112,7 @@ class Prompts(Recipe):
                 "prompt_key": key,
                 "task": prompt.task,
                 "attempts": prompt.attempts,
+                "judged": prompt.judged,
                 "success_rate": prompt.successes / prompt.judged if prompt.judged else None,
             }
 

@@ -17,7 +17,8 @@ def split_by_prompt(
     """Return ``train`` and ``test``, with all rows of a prompt on one side.
 
     The side of a prompt depends on the prompt and ``seed`` alone, so that it stays when rows are
-    added. At least one prompt is tested if there are two or more; shares of few prompts are coarse.
+    added; but where that leaves a side without any prompt, one is moved there. Shares of few
+    prompts are coarse.
     Raises ``ValueError`` for a share outside 0 to 1 and for a data set without ``prompt_key``.
     """
     from datasets import DatasetDict

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from post_training_toolkit.agents.message import JsonObject
+from post_training_toolkit.agents.training_data.chat_rows import conversations_in
 
 if TYPE_CHECKING:
     import datasets
     from transformers import PreTrainedTokenizerBase
 
 _ROWS = 100
-_COMPLETIONS = ("chosen", "rejected", "completion")
 _SPEECH = {
     "system": "the system message",
     "user": "what the user says",
@@ -44,22 +43,16 @@ def check_template(
     Many templates drop calls of tools, definitions or answers without an error, and some raise on
     parallel calls. Every text, name, argument and definition of the first ``rows`` rows is replaced
     by a word of its own, and each of these words must be in what the template makes of it. Empty
-    for a template that shows everything. Needs no model.
+    for a template that shows everything. Needs no model. Raises ``ValueError`` for a data set
+    without columns of messages.
     """
     found: Counter[str] = Counter()
     checked = 0
     for row in islice(dataset, rows):
-        for messages in _conversations(row):
+        for messages in conversations_in(row):
             checked += 1
             found.update(_missing(tokenizer, messages, row.get("tools")))
     return tuple(TemplateFinding(what, count, checked) for what, count in found.most_common())
-
-
-def _conversations(row: JsonObject) -> Iterable[list[JsonObject]]:
-    if row.get("messages"):
-        return [row["messages"]]
-    sides = [row["prompt"] + row[side] for side in _COMPLETIONS if row.get(side)]
-    return sides or [row["prompt"]]
 
 
 @dataclass(slots=True)
@@ -118,4 +111,17 @@ def _call(call: JsonObject, words: _Words) -> JsonObject:
 
 def _definition(tool: JsonObject, words: _Words) -> JsonObject:
     function = {**tool["function"], "name": words.word("the definitions of tools")}
+    if function.get("description"):
+        function["description"] = words.word("the descriptions of tools")
+    parameters = function.get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    known = parameters.get("properties")
+    if isinstance(known, dict):
+        renamed = {name: words.word("the parameters of tools") for name in known}
+        needed = parameters.get("required") or ()
+        function["parameters"] = {
+            **parameters,
+            "properties": {renamed[name]: each for name, each in known.items()},
+            "required": [renamed[name] for name in needed if name in renamed],
+        }
     return {**tool, "function": function}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import orjson
-
 from post_training_toolkit.agents.episode import Episode
+from post_training_toolkit.agents.json_bytes import json_bytes
 from post_training_toolkit.agents.message import JsonObject, Message, ModelCall, Role, ToolCall
+from post_training_toolkit.agents.prompt_key import COPIED, is_copied
 
 _VERSION = "ATIF-v1.5"
 _SOURCES = {Role.SYSTEM: "system", Role.USER: "user", Role.ASSISTANT: "agent"}
@@ -45,11 +45,13 @@ def atif_text(episode: Episode) -> bytes:
                 "success": episode.success,
                 "reward": episode.reward,
                 "end_reason": episode.end_reason,
+                "ended": None if episode.ended else False,
+                "unread_lines": list(episode.unread_lines) or None,
             }
         ),
     }
     known = {key: value for key, value in document.items() if value != {}}
-    return orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return json_bytes(known, indent=True) + b"\n"
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class _Step:
             "source": _SOURCES.get(message.role, "system"),
             "message": message.content or "",
         }
+        if is_copied(message):
+            step[COPIED] = True
         if message.reasoning is not None:
             step["reasoning_content"] = message.reasoning
         if message.tool_calls:

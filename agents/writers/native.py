@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
-
 from post_training_toolkit.agents.episode import Episode
+from post_training_toolkit.agents.json_bytes import json_bytes
 from post_training_toolkit.agents.message import JsonObject, Message, Role, ToolCall
 from post_training_toolkit.agents.readers.native_line import FIELDS, PARSE_ERROR
 
@@ -17,15 +16,14 @@ _OF_EVERY_LINE = ("timestamp", "metadata", "tokens")
 def native_text(episode: Episode) -> bytes:
     r"""Return the lines of an episode; reading them gives the same episode again.
 
-    >>> from post_training_toolkit.agents.message import Message, Role
+    >>> from post_training_toolkit.agents.json_bytes import json_bytes
+    from post_training_toolkit.agents.message import Message, Role
     >>> episode = Episode("e1", (Message(Role.USER, "Hi"),), success=True)
     >>> print(native_text(episode).decode(), end="")
     {"episode_id":"e1","step":0,"type":"user_message","content":"Hi"}
     {"episode_id":"e1","step":1,"type":"episode_end","success":true}
     """
-    return b"".join(
-        orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in native_lines(episode)
-    )
+    return b"".join(json_bytes(line) + b"\n" for line in native_lines(episode))
 
 
 def native_lines(episode: Episode) -> Iterator[JsonObject]:
@@ -33,13 +31,18 @@ def native_lines(episode: Episode) -> Iterator[JsonObject]:
     messages = episode.messages
     start = _start(episode)
     # A bare text can stand in the first line; whatever else is known needs a line of its own.
-    if messages and messages[0] == Message(Role.SYSTEM, episode.system):
-        start["system"], messages = episode.system, messages[1:]
+    said = episode.system
+    if said is not None and messages[0] == Message(Role.SYSTEM, said):
+        start["system"], messages = said, messages[1:]
     if start:
         yield {"episode_id": episode.id, "type": "episode_start", **start}
     step = -1
+    before: Role | None = None
     for message in messages:
-        for own_step, line in _message_lines(message):
+        # Without a line of its own, an answer would run together with the one before it.
+        apart = before is Role.ASSISTANT
+        before = message.role
+        for own_step, line in _message_lines(message, apart=apart):
             # Numbers never go back: lines are read in their order.
             step = step + 1 if own_step is None or own_step < step else own_step
             yield {"episode_id": episode.id, "step": step, **line}
@@ -56,6 +59,7 @@ def _start(episode: Episode) -> JsonObject:
             "tools": None if episode.tools is None else list(episode.tools),
             "model": episode.model,
             "trial": episode.trial,
+            "unread_lines": list(episode.unread_lines) or None,
             "metadata": dict(episode.metadata) or None,
         }
     )
@@ -75,12 +79,12 @@ def _end(episode: Episode) -> JsonObject:
     )
 
 
-def _message_lines(message: Message) -> Iterator[tuple[int | None, JsonObject]]:
+def _message_lines(message: Message, *, apart: bool) -> Iterator[tuple[int | None, JsonObject]]:
     match message.role:
         case Role.TOOL:
             yield message.step, _result(message)
         case Role.ASSISTANT:
-            if _has_line(message):
+            if apart or _has_line(message):
                 yield message.step, _answer(message)
             for call in message.tool_calls:
                 yield call.step, _call(call)

@@ -18,6 +18,9 @@ _LINES: dict[str, Callable[[Episode], bytes]] = {
     "native": native_text,
     "openai-chat": openai_chat_text,
 }
+# Of the 255 bytes that file systems allow, some are for the ending.
+_LONGEST_NAME = 200
+_ENDING = ".trajectory.json"
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
@@ -31,13 +34,15 @@ def write_traces(episodes: Iterable[Episode], kind: str, output: Path) -> int:
     if kind in _LINES:
         return _write_lines(episodes, _LINES[kind], output)
     output.mkdir(parents=True, exist_ok=True)
-    names: set[str] = set()
+    for old in output.glob(f"*{_ENDING}"):
+        old.unlink()
+    names: Counter[str] = Counter()
     count = 0
-    for count, episode in enumerate(episodes, start=1):
-        name = _NOT_IN_NAMES.sub("-", episode.id)[:100] or "episode"
-        unique = name if name not in names else f"{name}-{count}"
-        names.add(unique)
-        (output / f"{unique}.trajectory.json").write_bytes(atif_text(episode))
+    for episode in episodes:
+        plain = _NOT_IN_NAMES.sub("-", episode.id).encode()[:_LONGEST_NAME]
+        name = _unused(plain.decode(errors="ignore") or "episode", names)
+        (output / f"{name}{_ENDING}").write_bytes(atif_text(episode))
+        count += 1
     return count
 
 
@@ -61,9 +66,15 @@ def _write_lines(
 def _with_ids_of_their_own(episodes: Iterable[Episode]) -> Iterator[Episode]:
     taken: Counter[str] = Counter()
     for episode in episodes:
-        chosen = episode.id
-        while chosen in taken:
-            taken[episode.id] += 1
-            chosen = f"{episode.id}-{taken[episode.id]}"
-        taken[chosen] += 1
+        chosen = _unused(episode.id, taken)
         yield episode if chosen == episode.id else replace(episode, id=chosen)
+
+
+def _unused(name: str, taken: Counter[str]) -> str:
+    """Return the name, with a number behind it if it is taken; it is now."""
+    chosen = name
+    while chosen in taken:
+        taken[name] += 1
+        chosen = f"{name}-{taken[name]}"
+    taken[chosen] += 1
+    return chosen

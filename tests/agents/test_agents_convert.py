@@ -12,10 +12,13 @@ from typing import Any
 import datasets
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace as replace_fields
 from tool_calls import attempts, episode
 
 from post_training_toolkit.agents import AgentRunLog, Episode
 from post_training_toolkit.agents.cli.main import main
+from post_training_toolkit.agents.prompt_key import prompt_of
+from post_training_toolkit.agents.writers.trace_file import write_traces
 
 KINDS = ("preference-pairs", "step-pairs", "kto", "sft", "grpo-prompts")
 
@@ -84,6 +87,55 @@ def test_a_split_makes_two_files_or_a_folder_of_two(runs: Path, tmp_path: Path) 
     assert set(datasets.load_from_disk(str(tmp_path / "k"))) == {"train", "test"}
 
 
+@pytest.mark.parametrize("kind", ["native", "openai-chat", "atif"])
+def test_what_makes_a_record_unfit_survives_a_conversion(tmp_path: Path, kind: str) -> None:
+    good = attempts(1)[0]
+    copied = replace_fields(good.messages[2], extra={"is_copied_context": True})
+    runs = [
+        replace(good, id="torn", unread_lines=(3,)),
+        replace(good, id="cut", ended=False),
+        replace(good, id="copied", messages=(*good.messages[:2], copied, *good.messages[3:])),
+        good,
+    ]
+    write_traces(runs, kind, tmp_path / "out")
+    log = {each.id: each for each in AgentRunLog.read(tmp_path / "out")}
+    assert log["torn"].unread_lines == (3,)
+    assert (log["cut"].ended, log["torn"].ended) == (False, True)
+    assert prompt_of(log["copied"])[-1].role == "tool"
+    assert (log["good-0"].success, log["good-0"].reward, log["good-0"].task) == (True, 1, "task-0")
+
+
+def test_every_episode_has_a_file_in_atif(tmp_path: Path) -> None:
+    ids = ["a-b-3", "a b", "a/b", "\u6f22" * 100, "a-b"]
+    runs = [replace(attempts(1)[0], id=name) for name in ids]
+    assert write_traces(runs, "atif", tmp_path) == len(list(tmp_path.iterdir())) == len(ids)
+
+
+def test_options_that_would_be_ignored_are_refused(runs: Path, tmp_path: Path) -> None:
+    refused = invoke(runs, "--to", "kto", "--output", tmp_path / "k", "--min-margin", 1)
+    assert refused.exit_code == 2
+    assert "--min-margin says nothing of kto; it is for preference-pairs, step-pairs" in (
+        refused.stderr
+    )
+
+
+def test_force_replaces_a_data_set_whole_and_nothing_else(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "k"
+    assert invoke(runs, "--to", "kto", "--output", out).exit_code == 0
+    split = ("--test-share", 0.3, "--force")
+    assert invoke(runs, "--to", "kto", "--output", out, *split).exit_code == 0
+    assert set(datasets.load_from_disk(str(out))) == {"train", "test"}
+    foreign = invoke(runs, "--to", "kto", "--output", tmp_path, "--force")
+    assert foreign.exit_code == 2
+    assert "holds something else than a data set" in foreign.stderr
+    assert runs.exists()
+    files = tmp_path / "k.jsonl"
+    assert invoke(runs, "--to", "kto", "--output", files, "--test-share", 0.3).exit_code == 0
+    again = invoke(runs, "--to", "kto", "--output", files, "--test-share", 0.3)
+    assert again.exit_code == 2
+    assert "k-train.jsonl is there already" in again.stderr
+
+
 @pytest.mark.parametrize("kind", ["native", "openai-chat"])
 def test_traces_go_from_format_to_format_and_back(runs: Path, tmp_path: Path, kind: str) -> None:
     out = tmp_path / "out.jsonl"
@@ -131,7 +183,7 @@ def test_bad_records_stop_a_conversion_unless_they_are_skipped(runs: Path, tmp_p
 def test_ray_is_for_data_sets(runs: Path, tmp_path: Path) -> None:
     refused = invoke(runs, "--to", "native", "--output", tmp_path / "x", "--engine", "ray")
     assert refused.exit_code == 2
-    assert "--engine ray and --test-share are for data sets, not for native" in refused.stderr
+    assert "--engine says nothing of native; it is for preference-pairs" in refused.stderr
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +202,7 @@ def ray_here() -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own, and those of what it starts
 def test_ray_gives_the_rows_of_the_local_way(ray_here: None, tmp_path: Path) -> None:
-    many = attempts(8)
+    many = attempts(12)
     twin = replace(many[0], id="twin")
     folder = tmp_path / "logs"
     folder.mkdir()

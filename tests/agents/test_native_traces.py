@@ -363,3 +363,16 @@ def test_what_other_formats_know_survives_the_toolkit_s_own_lines(tmp_path: Path
     assert one.messages[0].extra == {"error": 5, "colour": "red"}
     assert one.messages[1].tool_calls[0].extra == {"metadata": {"tool": 3}}
     assert one.messages[2].left_out == ("audio",)
+
+
+def test_answers_that_follow_each_other_stay_apart(tmp_path: Path) -> None:
+    call = Message(Role.ASSISTANT, None, (ToolCall("see", {}),))
+    said = (Message(Role.USER, "?"), call, call, Message(Role.ASSISTANT, "So"), call)
+    AgentRunLog([Episode("e", said), Episode("s", (Message(Role.SYSTEM, None), call))]).to_jsonl(
+        tmp_path / "runs.jsonl"
+    )
+    one, other = AgentRunLog.from_jsonl(tmp_path / "runs.jsonl")
+    for episode, messages in ((one, said), (other, (Message(Role.SYSTEM, None), call))):
+        assert [(each.role, each.content, len(each.tool_calls)) for each in episode.messages] == [
+            (each.role, each.content, len(each.tool_calls)) for each in messages
+        ]

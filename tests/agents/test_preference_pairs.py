@@ -128,7 +128,8 @@ def test_an_episode_that_is_both_good_and_bad_is_neither_and_equal_sides_are_no_
     same = replace(good, id="same", success=False)
     equal = prepare_preference_pairs([good, same], succeeded, failed).report
     assert equal.rows == 0
-    assert "chosen and rejected are equal" in equal.left_out
+    told = "the same is good in one attempt and bad in another"
+    assert equal.left_out[told].examples == ["good-0", "same"]
 
 
 def test_nobody_s_judgement_is_no_failure_unless_it_is_asked_for() -> None:
@@ -251,3 +252,75 @@ def test_looking_for_a_pair_ends() -> None:
     settings = PairSettings(max_pairs_per_prompt=2, min_margin=0.5)
     assert list(pair_up(good, bad, settings, lambda reason, _: told.append(reason))) == []
     assert len(told) == 200
+
+
+def test_pairs_never_contradict_each_other() -> None:
+    said = [("X", True), ("X", False), ("Y", True), ("Y", False), ("Z", True), ("W", False)]
+    runs = [
+        episode(f"{answer}-{good}", answer=answer, success=good, reward=float(good))
+        for answer, good in said
+    ]
+    made = {(row["chosen_episode"], row["rejected_episode"]) for row in pairs(runs)}
+    assert made == {("Z-True", "W-False")}
+
+
+def test_step_pairs_never_contradict_each_other() -> None:
+    runs = [
+        episode(f"{city}-{good}", city=city, answer=f"{city} {good}", success=good)
+        for city in ("Paris", "Rome")
+        for good in (True, False)
+    ]
+    made = [
+        (row["chosen"][0]["tool_calls"], row["rejected"][0]["tool_calls"])
+        for row in pairs(runs, mode="step", max_pairs_per_prompt=10)
+        if row["chosen"][0].get("tool_calls")
+    ]
+    assert len(made) == 1
+
+
+def test_pairs_depend_neither_on_where_the_file_lies_nor_on_ids_that_are_shared() -> None:
+    runs = several(6, 6)
+    expected = [(row["chosen"], row["rejected"]) for row in pairs(runs)]
+    moved = [replace(each, source="elsewhere", id="same", line=3) for each in runs]
+    for seed in range(3):
+        shuffled = random.Random(seed).sample(moved, len(moved))
+        assert [(row["chosen"], row["rejected"]) for row in pairs(shuffled)] == expected
+
+
+def test_an_episode_that_a_template_cannot_show_is_left_out() -> None:
+    good, bad = attempts(1)
+    broken = Message(Role.ASSISTANT, None, (ToolCall("look_up", {}, unparsed="{'a"),))
+    unparsed = replace(good, id="unparsed", messages=(*good.messages[:2], broken))
+    copied = replace_fields(good.messages[4], extra={"is_copied_context": True})
+    ends = replace(good, id="ends", messages=(*good.messages[:2], copied, good.messages[4]))
+    only = replace(good, id="only", messages=(*good.messages[:2], copied, good.messages[1]))
+    report = prepare_preference_pairs([unparsed, ends, only, bad], succeeded, failed).report
+    reasons = {each.examples[0]: reason for reason, each in report.left_out.items()}
+    assert reasons["unparsed"] == "a call of theirs has arguments that are no JSON object"
+    assert reasons["ends"].startswith("their prompt ends with an answer")
+    assert reasons["only"] == "they have no answer of the assistant"
+
+
+def test_a_good_attempt_with_less_reward_or_none_that_is_a_number_makes_no_pair() -> None:
+    good, bad = attempts(1)
+    lower = prepare_preference_pairs([replace(good, reward=-1.0), bad], succeeded, failed).report
+    assert list(lower.left_out) == ["the good one has the lower reward"]
+    odd = replace(good, reward=float("nan"))
+    assert prepare_preference_pairs([odd, bad], succeeded, failed).report.rows == 0
+    with pytest.raises(ValueError, match="min_margin is nan"):
+        PairSettings(min_margin=float("nan"))
+
+
+def test_numbers_that_a_column_cannot_hold_become_text_or_null() -> None:
+    runs = []
+    for good in (True, False):
+        call = ToolCall("f", {"n": 2**70 + good, "x": float("nan"), "y": 1.5})
+        messages = (Message(Role.USER, "?"), Message(Role.ASSISTANT, None, (call,)))
+        tools = ({"type": "function", "function": {"name": "f", "maximum": 2**70}},)
+        runs.append(Episode(str(good), messages, success=good, tools=tools))
+    [row] = pairs(runs)
+    assert row["chosen"][0]["tool_calls"][0]["function"]["arguments"] == {
+        "n": str(2**70 + 1),
+        "x": None,
+        "y": 1.5,
+    }

@@ -43,6 +43,23 @@ def test_every_judged_attempt_is_a_labelled_completion() -> None:
     assert row["completion"][-1]["content"] == "There is AF 1234."
 
 
+def test_the_same_completion_judged_both_ways_is_told() -> None:
+    good = attempts(1)[0]
+    prepared = prepare_kto_dataset([good, replace(good, id="other", success=False)])
+    assert [row["label"] for row in prepared.dataset] == [True, False]
+    name = "completions that were good in one attempt and bad in another"
+    assert prepared.report.figures[name] == 1
+    assert f"{name}: 1\n" in prepared.report.to_text() + "\n"
+
+
+def test_a_length_that_keeps_95_percent_does() -> None:
+    tokenizer = build_tokenizer()
+    rows = [episode(str(n), answer="word " * 40 * n, success=True) for n in (1, 2, 3)]
+    dataset = to_sft_dataset(rows)
+    checked = check_lengths(tokenizer, dataset)
+    assert check_lengths(tokenizer, dataset, checked.fits_95).fits
+
+
 def test_uneven_labels_come_with_the_weight_that_evens_them() -> None:
     runs = [episode(f"g{n}", answer=str(n), success=True) for n in range(6)]
     assert prepare_kto_dataset(runs).report.warnings == [
@@ -91,6 +108,8 @@ def parallel() -> Episode:
                 "the template leaves out the names of arguments",
                 "the template leaves out the values of arguments",
                 "the template leaves out the definitions of tools",
+                "the template leaves out the descriptions of tools",
+                "the template leaves out the parameters of tools",
             },
         ),
         ("llama3_1", {"the template refuses: This model only supports single tool-calls at once!"}),
@@ -110,9 +129,11 @@ def test_templates_are_checked_on_pairs_and_prompts_too() -> None:
     assert {each.of for each in check_template(tokenizer, pairs)} == {6}
     assert {each.of for each in check_template(tokenizer, pairs, rows=1)} == {2}
     prompts = prepare_grpo_prompts(attempts(1)).dataset
-    assert [each.what for each in check_template(tokenizer, prompts)] == [
-        "the template leaves out the definitions of tools"
-    ]
+    assert {each.what for each in check_template(tokenizer, prompts)} == {
+        "the template leaves out the definitions of tools",
+        "the template leaves out the descriptions of tools",
+        "the template leaves out the parameters of tools",
+    }
 
 
 def test_rows_that_do_not_fit_are_counted() -> None:
@@ -132,7 +153,8 @@ def test_rows_that_do_not_fit_are_counted() -> None:
     assert check_lengths(tokenizer, pairs, tight.fits_all).fits
     assert not check_lengths(tokenizer, pairs, tight.fits_all - 1).fits
     conversations = to_sft_dataset(attempts(2))
-    assert check_lengths(tokenizer, conversations, 5).cut == 2
+    assert check_lengths(tokenizer, conversations, 5).dropped == 2
+    assert check_lengths(tokenizer, conversations, tight.fits_all - 1).cut == 2
     with pytest.raises(ValueError, match="no rows"):
         check_lengths(tokenizer, pairs.select([]))
 
