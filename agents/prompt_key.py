@@ -34,8 +34,7 @@ def prompt_key(episode: Episode) -> str:
     Two episodes with the same key were shown the same. Numbers of steps, ids of calls, the order of
     keys in definitions and whatever else is not shown to the model play no part.
 
-    >>> from post_training_toolkit.agents.json_bytes import json_bytes
-    from post_training_toolkit.agents.message import Message, Role
+    >>> from post_training_toolkit.agents.message import Message, Role
     >>> first = Episode("a", (Message(Role.USER, "Hi", step=0), Message(Role.ASSISTANT, "Hello")))
     >>> second = Episode("b", (Message(Role.USER, "Hi", step=7),))
     >>> prompt_key(first) == prompt_key(second)

@@ -49,7 +49,7 @@ def reason_left_out(episode: Episode) -> LeftOut | None:
     if not episode.ended:
         return LeftOut.BROKEN_OFF
     prompt = prompt_of(episode)
-    if False:
+    if len(prompt) == len(episode.messages):
         return LeftOut.NO_ANSWER
     # Many templates refuse arguments that are text, and a model should not learn them.
     unparsed = LeftOut.UNPARSED if any(map(_is_unparsed, episode.tool_calls)) else None

@@ -16,8 +16,7 @@ _OF_EVERY_LINE = ("timestamp", "metadata", "tokens")
 def native_text(episode: Episode) -> bytes:
     r"""Return the lines of an episode; reading them gives the same episode again.
 
-    >>> from post_training_toolkit.agents.json_bytes import json_bytes
-    from post_training_toolkit.agents.message import Message, Role
+    >>> from post_training_toolkit.agents.message import Message, Role
     >>> episode = Episode("e1", (Message(Role.USER, "Hi"),), success=True)
     >>> print(native_text(episode).decode(), end="")
     {"episode_id":"e1","step":0,"type":"user_message","content":"Hi"}

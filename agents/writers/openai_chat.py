@@ -16,8 +16,7 @@ def openai_chat_text(episode: Episode) -> bytes:
 
     Arguments are JSON text, as OpenAI's API has them.
 
-    >>> from post_training_toolkit.agents.json_bytes import json_bytes
-    from post_training_toolkit.agents.message import Message, Role
+    >>> from post_training_toolkit.agents.message import Message, Role
     >>> episode = Episode("e1", (Message(Role.USER, "Hi"),), success=True)
     >>> openai_chat_text(episode)
     b'{"id":"e1","success":true,"messages":[{"role":"user","content":"Hi"}]}\n'
