@@ -27,20 +27,20 @@ _ITEMS = (
 
 def recognises(sample: Sample) -> bool:
     """Whether a file holds lists of messages, with a role each, or is one."""
-    if sample.is_list and sample.records and all(map(_is_message, sample.records)):
+    if sample.records and all(map(_is_message, sample.records)):
         return True
     return any(_messages_of(record) is not None for record in sample.records)
 
 
 def read(file: TraceFile) -> Iterator[Episode | TraceProblem]:
-    """Yield the conversations of a file: each object or list is one, a list of messages is one."""
+    """Yield the conversations of a file: each row or list is one, messages alone are together."""
     bare: list[Any] = []
     for number, record in enumerate(file.records(), start=1):
         if isinstance(record, TraceProblem):
             yield record
             continue
         value = record.value
-        if record.line is None and _is_message(value):
+        if _is_message(value) and _messages_of(value) is None:
             bare.append(value)
             continue
         messages = _messages_of(value)
@@ -66,7 +66,17 @@ def _episode(
             episode_id=f"{file.path.stem}-{number}",
             source=file.name,
             line=line,
-            taken=(*_LISTS, "input", "output", "request", "response", "choices", "instructions"),
+            taken=(
+                *_LISTS,
+                "prompt",
+                "completion",
+                "input",
+                "output",
+                "request",
+                "response",
+                "choices",
+                "instructions",
+            ),
         )
     except MessageError as error:
         return file.problem(line, str(error), "" if line is not None else f"record {number}")
@@ -97,6 +107,10 @@ def _messages_of(value: Any) -> list[Any] | None:
         messages = request.get(key) if isinstance(request, Mapping) else None
         if isinstance(messages, list) and messages and all(map(_is_message, messages)):
             return [*messages, *_answers(response)]
+    prompt, completion = value.get("prompt"), value.get("completion")
+    if isinstance(prompt, list) and isinstance(completion, list):
+        rows = [*prompt, *completion]
+        return rows if rows and all(map(_is_message, rows)) else None
     if isinstance(request, Mapping) and isinstance(response, Mapping):
         return _response_items(request, response)
     return None

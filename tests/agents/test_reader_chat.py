@@ -97,6 +97,17 @@ def test_bare_lists_legacy_calls_requests_and_their_answers_are_read(tmp_path: P
     assert (log[2].id, log[2].model, log[2].total_tokens) == ("chatcmpl-1", "m", 9)
 
 
+def test_a_message_a_line_and_prompts_with_completions_are_read(tmp_path: Path) -> None:
+    [one] = AgentRunLog.read(lines(tmp_path / "one.jsonl", *CHAT))
+    assert [message.role for message in one.messages] == [
+        *(Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.TOOL, Role.ASSISTANT)
+    ]
+    row = {"prompt": CHAT[:2], "completion": CHAT[2:], "reward": 0.5}
+    [other] = AgentRunLog.read(lines(tmp_path / "rows.jsonl", row))
+    assert other.messages == one.messages
+    assert other.reward == 0.5
+
+
 def test_items_of_the_responses_api_are_read(tmp_path: Path) -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "add", "arguments": '{"a": 1}'}
     said = {
